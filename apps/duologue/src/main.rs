@@ -1,0 +1,2 @@
+//! Talk with a voice agent from a terminal.
+fn main() {}

@@ -1,0 +1,1 @@
+//! An agent in a process: the loop that drives turn-taking with providers.

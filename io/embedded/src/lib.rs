@@ -1,0 +1,1 @@
+//! The offline set: voice activity, recogniser, voice and scripted brain.

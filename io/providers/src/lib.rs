@@ -1,0 +1,17 @@
+//! What an agent hears, thinks and speaks with.
+//!
+//! Four kinds of provider, each a trait in its module: [`vad`], [`asr`], [`llm`] and [`tts`]. A vendor is one module
+//! (`openai`, …) behind those traits; the offline set lives in `duologue-embedded`. Providers know nothing of
+//! conversations: they are handed sound or text and stream back text or sound.
+//!
+//! Every stream is a pair of bounded channels. Dropping the session, or its receiver, cancels the work behind it; that is
+//! the only way to cancel, so it can never be forgotten. A provider that is gone shows as a closed channel, and before it
+//! as one [`ProviderError`].
+
+pub mod asr;
+mod error;
+pub mod llm;
+pub mod tts;
+pub mod vad;
+
+pub use error::ProviderError;

@@ -1,0 +1,1 @@
+//! Talk to a voice agent: transports, conversations and audio interfaces.

@@ -1,0 +1,1 @@
+//! The wires as types and machines: no socket, no clock.

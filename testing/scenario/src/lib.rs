@@ -1,0 +1,1 @@
+//! Scripted callers on virtual time: whole dialogues with latency, word errors and faults.
