@@ -11,6 +11,7 @@
 pub mod asr;
 mod error;
 pub mod llm;
+pub mod tool;
 pub mod tts;
 pub mod vad;
 

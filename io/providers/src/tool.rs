@@ -1,0 +1,35 @@
+//! What an agent can do besides talking: functions that run in this process.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use serde_json::Value;
+
+use crate::llm::ToolSpec;
+
+/// A function that the llm may call. One object serves every conversation.
+pub trait Tool: Send + Sync {
+    /// How the llm is told of it.
+    fn spec(&self) -> ToolSpec;
+
+    /// How long it may take. Default 20 s, as ElevenLabs' `response_timeout_secs`.
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(20)
+    }
+
+    /// Runs it. Dropping the future stops it.
+    fn call<'a>(&'a self, call: Invocation) -> ToolFuture<'a>;
+}
+
+/// A tool under way: its result, or its error in words that the llm is told.
+pub type ToolFuture<'a> = Pin<Box<dyn Future<Output = Result<Value, String>> + Send + 'a>>;
+
+/// One call, as a tool sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invocation {
+    /// Which conversation calls (`conv_…`): tools keep what belongs to a conversation under this name.
+    pub conversation: String,
+    /// A JSON object after the schema of [`Tool::spec`]; the tool checks it, for the llm may err.
+    pub arguments: Value,
+    /// The wall clock, as in [`crate::llm::Request::now`].
+    pub now: String,
+}
