@@ -1,0 +1,56 @@
+# Two commands for a fresh machine: `make run` talks, `make test` tests. See CONTRIBUTING.md.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# How many of the machine's cores the tests may use at once.
+TEST_THREADS ?= num-cpus
+
+.PHONY: help run build test check unit docs packages nextest bench simulate callers clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+packages:
+	@scripts/packages.sh run
+
+build: packages ## build the binary, target/release/duologue
+	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
+	@[ -x target/release/duologue ] || echo "Building Duologue: about three minutes the first time, seconds after that."
+	@$(CARGO) build --release --package duologue-cli
+
+run: build ## hold a spoken conversation, here and now
+	@scripts/run.sh
+
+test: check unit docs ## everything a change must pass
+
+check: ## formatting, lints, layers
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
+
+nextest:
+	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
+	  echo "Installing cargo-nextest, the test runner (a few minutes, once)"; \
+	  $(CARGO) install cargo-nextest --locked --quiet; }
+
+unit: nextest ## unit, scenario and binary tests
+	@scripts/packages.sh test
+	$(CARGO) nextest run --workspace --test-threads $(TEST_THREADS)
+
+docs: ## examples in the documentation, and the documentation itself
+	$(CARGO) test --workspace --doc --quiet
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+bench: packages ## every benchmark behind docs/performance.md
+	$(CARGO) bench --workspace --benches
+
+simulate: ## ten thousand scripted callers on virtual time
+	$(CARGO) run --quiet --release --package xtask -- simulate --seed 1 --conversations 10000
+
+callers: packages ## the bundled agents against people who do not know their scripts
+	$(CARGO) run --quiet --release --package xtask -- callers --agent all --mode text
+	$(CARGO) run --quiet --release --package xtask -- callers --agent all --mode voice
+
+clean: ## remove what was built
+	$(CARGO) clean
