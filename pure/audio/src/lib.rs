@@ -4,6 +4,7 @@
 //! 16-bit samples with a [`SampleRate`], and every conversion is a function of its inputs.
 
 mod moment;
+pub mod playout;
 mod rate;
 
 pub use moment::Moment;
