@@ -10,9 +10,13 @@
 
 pub mod asr;
 mod error;
+pub mod http;
 pub mod llm;
+pub mod openai;
+mod secret;
 pub mod tool;
 pub mod tts;
 pub mod vad;
 
 pub use error::ProviderError;
+pub use secret::ApiKey;

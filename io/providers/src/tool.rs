@@ -17,7 +17,7 @@ pub trait Tool: Send + Sync {
     }
 
     /// Runs it. Dropping the future stops it.
-    fn call<'a>(&'a self, call: Invocation) -> ToolFuture<'a>;
+    fn call(&self, call: Invocation) -> ToolFuture<'_>;
 }
 
 /// A tool under way: its result, or its error in words that the llm is told.

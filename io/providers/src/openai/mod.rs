@@ -1,0 +1,11 @@
+//! OpenAI's wire, which half the world's servers speak: OpenAI itself, Ollama, vLLM, llama.cpp and many more.
+
+mod chat;
+mod chat_wire;
+mod models;
+
+pub use chat::{ChatCompletions, Settings};
+pub use models::{OLLAMA_URL, find_ollama, models};
+
+/// Where OpenAI itself answers.
+pub const OPENAI_URL: &str = "https://api.openai.com/v1";
