@@ -1,5 +1,7 @@
 //! The chat-completions llm against a server of our own that misbehaves on request, over a real socket.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use providers::{
