@@ -105,8 +105,40 @@ pub enum Input {
         /// How much of it.
         position: Duration,
     },
-    /// A system tool of the agent asks for something (see [`Origin`](crate::Origin) for what comes out).
-    AgentEnds,
+    /// What the agent has just asked for, as far as its llm says so. Lengthens or shortens the patience with the next turn
+    /// of the user; forgotten once that turn is committed. Told of a speculative reply it counts from its adoption on.
+    Expect {
+        /// The reply that asks.
+        reply: ReplyId,
+        /// What it asks for.
+        expected: Expected,
+    },
+    /// How much the user's last words sounded like the end of a turn (pitch and energy falling). Counts until the user
+    /// speaks again. Optional: without it silence and words decide.
+    Prosody {
+        /// 0: going on; 0.5: says nothing; 1: final.
+        finality: f32,
+    },
+    /// What the edge can do, where it becomes known after the conversation was made. Replaces
+    /// [`Settings::edge_can_pause`](crate::Settings) and [`Settings::edge_reports`](crate::Settings).
+    Edge {
+        /// It can pause and resume playout from the exact sample.
+        can_pause: bool,
+        /// It tells [`Input::Played`].
+        reports_played: bool,
+    },
+    /// How long a chunk takes from here to the speaker, measured (half the ping, plus known buffers). Only used to reckon
+    /// what was heard where the edge does not report. Zero until told.
+    Delay {
+        /// One way.
+        one_way: Duration,
+    },
+    /// The agent wants to end the conversation (`end_call`), after what this reply still says was heard. An interruption of
+    /// that goodbye keeps the conversation alive.
+    AgentEnds {
+        /// The reply in which it did.
+        reply: ReplyId,
+    },
     /// The agent chooses to say nothing this turn (`skip_turn`) and waits for the user.
     SkipTurn {
         /// The reply in which it did.
@@ -140,4 +172,29 @@ pub enum ToolOutcome {
     TimedOut,
     /// The reply it belonged to was interrupted or the conversation ended.
     Cancelled,
+}
+
+/// What the agent asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Expected {
+    /// Nothing in particular.
+    #[default]
+    Anything,
+    /// A name, perhaps spelled.
+    Name,
+    /// A day or date.
+    Day,
+    /// A time of day.
+    Time,
+    /// An e-mail address.
+    Email,
+    /// A telephone number.
+    Phone,
+    /// A number: an order number, an amount, how many.
+    Number,
+    /// Something spelled letter by letter.
+    Spelling,
+    /// Yes or no.
+    Confirmation,
 }

@@ -10,6 +10,6 @@ mod output;
 mod settings;
 
 pub use ids::{EventId, ReplyId, ToolCallId, UtteranceId};
-pub use input::{AlignedText, Input, ToolOutcome};
+pub use input::{AlignedText, Expected, Input, ToolOutcome};
 pub use output::{CloseReason, Origin, Output, ReplyEnd};
 pub use settings::{Eagerness, InterruptionMode, Patience, Settings};

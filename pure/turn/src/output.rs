@@ -39,7 +39,9 @@ pub enum Output {
         /// The last utterance of it; none for typed text.
         utterance: Option<UtteranceId>,
     },
-    /// Have the llm write a reply. When speculative, it stays unheard and leaves no trace unless
+    /// Have a reply written. The shell answers with [`Input::ReplyText`](crate::Input::ReplyText)… and
+    /// [`Input::ReplyComplete`](crate::Input::ReplyComplete), also where it has the text itself (greeting, filler, rest,
+    /// goodbye). When speculative, it stays unheard and leaves no trace unless
     /// [`Output::Commit`] is followed by [`Output::Adopt`] with the same reply.
     Generate {
         /// Its name.
@@ -146,8 +148,15 @@ pub enum Origin {
     ReEngage,
     /// The answer takes long: say a short filler first (its text is in the settings).
     Filler,
-    /// The longest permitted duration is reached; the shell has the words for it.
+    /// The longest permitted duration is reached; the shell has the words for it, or none.
     MaxDuration,
+    /// What had stopped the agent turned out to be nothing: say the rest of `reply`, which is `text`.
+    Rest {
+        /// The reply that was stopped.
+        reply: ReplyId,
+        /// What the user had not heard of it.
+        text: String,
+    },
 }
 
 /// How a reply ended.

@@ -19,8 +19,14 @@ pub struct Settings {
     pub voice_threshold: f32,
     /// How much speech opens an utterance. Default 60 ms.
     pub speech_onset: Duration,
-    /// How long speech must last before it interrupts the agent, when its words are not known yet. Default 250 ms.
+    /// How much silence closes an utterance, so that the recogniser gives its final text. Shorter than the shortest wait for
+    /// the end of a turn. Default 240 ms.
+    pub utterance_pause: Duration,
+    /// How long speech must last before its partial words may interrupt the agent. Default 250 ms.
     pub barge_in: Duration,
+    /// How long speech must last to interrupt the agent while no words of it are known: longer than a cough, shorter than
+    /// the patience of somebody whose recogniser is slow. Default 800 ms.
+    pub wordless_barge_in: Duration,
     /// When the user may interrupt. Default [`InterruptionMode::Allowed`].
     pub interruption: InterruptionMode,
     /// Whether the first message may be interrupted (`disable_first_message_interruptions` = false). Default true.
@@ -29,6 +35,9 @@ pub struct Settings {
     pub ignore_terms: Vec<String>,
     /// Whether the edge can pause and resume playout from the exact sample. Default false.
     pub edge_can_pause: bool,
+    /// Whether the edge reports what it played ([`Input::Played`](crate::Input::Played)). Where it does not, what was heard is
+    /// reckoned from the clock. Default false.
+    pub edge_reports: bool,
     /// Silence after which the agent speaks up again (`turn_timeout`, 1 to 30 s). None: never. Default 7 s.
     pub turn_timeout: Option<Duration>,
     /// How often the agent re-engages in a row before it only waits. Default 2.
@@ -93,11 +102,14 @@ impl Default for Settings {
             speculative: true,
             voice_threshold: 0.5,
             speech_onset: Duration::from_millis(60),
+            utterance_pause: Duration::from_millis(240),
             barge_in: Duration::from_millis(250),
+            wordless_barge_in: Duration::from_millis(800),
             interruption: InterruptionMode::Allowed,
             greeting_interruptible: true,
             ignore_terms: Vec::new(),
             edge_can_pause: false,
+            edge_reports: false,
             turn_timeout: Some(Duration::from_secs(7)),
             re_engagements: 2,
             initial_wait: None,
