@@ -4,7 +4,8 @@
 //! [`ClientEvent`] is what a client says, [`ServerEvent`] what a server says. Both keep messages they do not know
 //! ([`ClientEvent::Unknown`], [`ServerEvent::Unknown`]) and write them back as they came; a message they do know
 //! with a body that does not fit is a [`DecodeError`] that names the message and the field. Sound is held as bytes
-//! ([`AudioBytes`]) and becomes base64 only when written.
+//! ([`AudioBytes`]) and becomes base64 only when written. [`client::Client`] is the client's half of the conversation:
+//! it keeps the rules that every client must keep.
 //!
 //! # Where the contract leaves a gap
 //!
@@ -32,6 +33,7 @@
 
 mod audio_bytes;
 mod audio_frame;
+pub mod client;
 mod client_event;
 mod decode;
 mod enclave;
