@@ -12,6 +12,7 @@ mod moment;
 pub mod playout;
 mod rate;
 mod resample;
+pub mod wav;
 
 pub use format::{Codec, Decoder, Format, UnknownFormat};
 pub use frame::{Framer, downmix};
