@@ -51,8 +51,8 @@ pub use client_event::{ClientEvent, FileInput, MultimodalMessage, Score, TextInp
 pub use decode::DecodeError;
 pub use enclave::{EnclaveError, EnclaveSetup, Hidden, Webhook};
 pub use enums::{
-    AudioFormat, ClientEventKind, CloseCode, Encoding, ErrorType, Language, McpIntegrationType,
-    PartKind, QueueState, Source, ToolType,
+    AudioFormat, ClientEventKind, CloseCode, ErrorType, Language, McpIntegrationType, PartKind,
+    QueueState, Source, ToolType,
 };
 pub use ids::{EventId, PartId};
 pub use initiation::{

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use audio::SampleRate;
+use audio::Format;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::open_enum::open_enum;
@@ -529,46 +529,17 @@ open_enum! {
     }
 }
 
-/// What the bytes of an [`AudioFormat`] are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Encoding {
-    /// Signed 16-bit little-endian samples.
-    Pcm,
-    /// G.711 µ-law, one byte per sample.
-    Ulaw,
-}
-
-impl Encoding {
-    /// Bytes per sample.
-    pub fn bytes_per_sample(self) -> usize {
-        match self {
-            Self::Pcm => 2,
-            Self::Ulaw => 1,
-        }
-    }
-}
-
 impl AudioFormat {
-    /// Encoding and rate, read from the name: `pcm_<hz>` or `ulaw_<hz>` with a rate speech travels at, listed by the
-    /// contract or not. None for any other name.
-    pub fn parse(&self) -> Option<(Encoding, SampleRate)> {
-        let (encoding, rate) = self.as_str().split_once('_')?;
-        let encoding = match encoding {
-            "pcm" => Encoding::Pcm,
-            "ulaw" => Encoding::Ulaw,
-            _ => return None,
-        };
-        let rate = SampleRate::new(rate.parse().ok()?).ok()?;
-        Some((encoding, rate))
+    /// The format as this house codes it; none if it cannot.
+    pub fn format(&self) -> Option<Format> {
+        self.as_str().parse().ok()
     }
+}
 
-    /// The format with this encoding and rate.
-    pub fn new(encoding: Encoding, rate: SampleRate) -> Self {
-        let encoding = match encoding {
-            Encoding::Pcm => "pcm",
-            Encoding::Ulaw => "ulaw",
-        };
-        Self::from(format!("{encoding}_{}", rate.hz()))
+impl From<Format> for AudioFormat {
+    /// A format the contract does not list, such as A-law, goes by its name.
+    fn from(format: Format) -> Self {
+        Self::from(format.name())
     }
 }
 
@@ -577,19 +548,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_listed_format_has_a_rate() {
-        for format in AudioFormat::KNOWN {
-            let (encoding, rate) = format.parse().unwrap();
-            assert_eq!(&AudioFormat::new(encoding, rate), format);
+    fn every_listed_format_can_be_coded() {
+        for name in AudioFormat::KNOWN {
+            let format = name.format().unwrap();
+            assert_eq!(&AudioFormat::from(format), name);
         }
     }
 
     #[test]
-    fn an_unlisted_rate_is_read_and_an_absurd_one_is_not() {
-        let rate = |name: &str| AudioFormat::from(name).parse().map(|(_, rate)| rate.hz());
-        assert_eq!(rate("pcm_32000"), Some(32_000));
-        assert_eq!(rate("pcm_1"), None);
-        assert_eq!(rate("opus_48000"), None);
+    fn a_format_this_house_cannot_code_keeps_its_name() {
+        let name = AudioFormat::from("opus_48000");
+        assert_eq!(name.format(), None);
+        assert_eq!(name.as_str(), "opus_48000");
+        assert_eq!(
+            AudioFormat::from(Format::Alaw8000).format(),
+            Some(Format::Alaw8000)
+        );
     }
 
     #[test]
