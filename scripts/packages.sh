@@ -5,9 +5,10 @@
 #   scripts/packages.sh test    what `make test` needs as well
 set -euo pipefail
 
-# The voice, the recogniser and its English model.
-run_packages=(libflite1 libpocketsphinx3 pocketsphinx-en-us)
-test_packages=("${run_packages[@]}")
+# The voice, the recogniser and its English model; what sound devices are reached through.
+run_packages=(libflite1 libpocketsphinx3 pocketsphinx-en-us libasound2-dev pkg-config)
+# A sound server for virtual microphones and speakers.
+test_packages=("${run_packages[@]}" pulseaudio pulseaudio-utils)
 
 case "${1:-}" in
 run) wanted=("${run_packages[@]}") ;;

@@ -1,0 +1,386 @@
+//! A microphone that keeps time, whatever happens to the device.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use audio::{Resampler, SampleRate};
+use cpal::traits::HostTrait;
+use rtrb::{Consumer, RingBuffer};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    DeviceError, Direction,
+    channels::Downmix,
+    echo::Echo,
+    list::{self, id, name},
+    stream::{self, Running},
+};
+
+/// How often the supervisor looks. Adds at most this to the way of a sample.
+const TICK: Duration = Duration::from_millis(5);
+
+/// No callback for this long means that the device is gone, whatever the sound system says.
+const SILENT_DEVICE: Duration = Duration::from_millis(500);
+
+/// How often the sound system is asked whether our device is still there, and still the default.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The wait before the first and the longest wait between attempts to get a device back.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+
+/// A clock that jumps further than this while nobody looked means that the machine slept.
+const SLEPT: Duration = Duration::from_secs(2);
+
+/// Frames that wait for a slow listener: two seconds. Older ones are dropped and counted.
+const WAITING_FRAMES: usize = 100;
+
+/// How to listen.
+#[derive(Clone, Debug)]
+pub struct MicrophoneSettings {
+    /// The device, by id or any part of its name. None: the system's default, followed when it changes.
+    pub device: Option<String>,
+    /// The rate of the frames. Default 16 kHz.
+    pub rate: SampleRate,
+    /// How long a frame is. Default 20 ms.
+    pub frame: Duration,
+}
+
+impl Default for MicrophoneSettings {
+    fn default() -> Self {
+        Self {
+            device: None,
+            rate: SampleRate::HZ_16000,
+            frame: Duration::from_millis(20),
+        }
+    }
+}
+
+/// What a microphone says.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum MicrophoneEvent {
+    /// The next frame. They follow each other without gaps: while no device is there, frames are silent.
+    Frame(Frame),
+    /// The device is gone or fell silent. Silent frames keep the time until it, or another default, is there.
+    Lost {
+        /// Its name.
+        device: String,
+        /// What is known of the reason.
+        reason: String,
+    },
+    /// A device is there again.
+    Returned {
+        /// Its name; not always the same one.
+        device: String,
+    },
+    /// The machine slept for this long. No frames stand for that time.
+    Slept(Duration),
+}
+
+/// A slice of sound.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// Mono samples at the asked rate, echo cancelled where a speaker was given.
+    pub samples: Vec<i16>,
+    /// How likely what is left is the speaker's echo and not a person, 0 to 1. Zero without echo cancellation.
+    pub echo: f32,
+}
+
+/// An open microphone. Dropping it closes the device.
+#[derive(Debug)]
+pub struct Microphone {
+    events: mpsc::Receiver<MicrophoneEvent>,
+    open: Arc<AtomicBool>,
+    device: String,
+}
+
+impl Microphone {
+    /// Opens a device and waits until its first sound is there, for a second at most.
+    ///
+    /// # Errors
+    /// Any [`DeviceError`]: only the first opening may fail. Later losses are events.
+    pub async fn open(
+        settings: MicrophoneSettings,
+        echo: Option<Echo>,
+    ) -> Result<Self, DeviceError> {
+        let (sender, events) = mpsc::channel(WAITING_FRAMES);
+        let (opened, device) = oneshot::channel();
+        let open = Arc::new(AtomicBool::new(true));
+        let supervisor = Supervisor {
+            events: sender,
+            open: Arc::clone(&open),
+            settings,
+            echo,
+        };
+        thread::Builder::new()
+            .name("microphone".to_owned())
+            .spawn(move || supervisor.run(opened))
+            .map_err(|error| DeviceError::Failed {
+                device: "the microphone".to_owned(),
+                reason: error.to_string(),
+            })?;
+        let device = device.await.map_err(|_| DeviceError::Failed {
+            device: "the microphone".to_owned(),
+            reason: "its thread ended".to_owned(),
+        })??;
+        Ok(Self {
+            events,
+            open,
+            device,
+        })
+    }
+
+    /// The name of the device that was opened.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// What comes next; none after the microphone was closed.
+    pub async fn next(&mut self) -> Option<MicrophoneEvent> {
+        self.events.recv().await
+    }
+}
+
+impl Drop for Microphone {
+    fn drop(&mut self) {
+        self.open.store(false, Ordering::Release);
+    }
+}
+
+struct Supervisor {
+    events: mpsc::Sender<MicrophoneEvent>,
+    open: Arc<AtomicBool>,
+    settings: MicrophoneSettings,
+    echo: Option<Echo>,
+}
+
+/// A device in use.
+struct Device {
+    running: Running,
+    ring: Consumer<i16>,
+    id: String,
+    name: String,
+    downmix: Downmix,
+    resampler: Resampler,
+}
+
+impl Supervisor {
+    fn run(mut self, opened: oneshot::Sender<Result<String, DeviceError>>) {
+        let mut device = match self.open_device() {
+            Ok(device) => {
+                wait_for_first_sound(&device);
+                let _ = opened.send(Ok(device.name.clone()));
+                device
+            }
+            Err(error) => {
+                let _ = opened.send(Err(error));
+                return;
+            }
+        };
+        while self.is_wanted() {
+            let reason = self.pump(&mut device);
+            if !self.is_wanted() {
+                return;
+            }
+            let lost = MicrophoneEvent::Lost {
+                device: device.name.clone(),
+                reason,
+            };
+            // Closes the old stream before a new one is opened: some devices serve only one.
+            drop(device);
+            self.tell(lost);
+            let Some(returned) = self.wait_for_device() else {
+                return;
+            };
+            self.tell(MicrophoneEvent::Returned {
+                device: returned.name.clone(),
+            });
+            device = returned;
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.open.load(Ordering::Acquire) && !self.events.is_closed()
+    }
+
+    fn open_device(&self) -> Result<Device, DeviceError> {
+        let host = cpal::default_host();
+        let device = list::find(
+            &host,
+            Direction::Microphone,
+            self.settings.device.as_deref(),
+        )?;
+        let config = stream::usable(&device, Direction::Microphone)?;
+        let hardware_rate =
+            SampleRate::new(config.sample_rate()).map_err(|error| DeviceError::Unsupported {
+                device: name(&device),
+                reason: error.to_string(),
+            })?;
+        let channels = usize::from(config.channels()).max(1);
+        // One second: a supervisor that is held up for longer has lost the sound anyway.
+        let (producer, ring) = RingBuffer::new(config.sample_rate() as usize * channels);
+        let running = stream::capture(&device, producer)?;
+        Ok(Device {
+            ring,
+            id: id(&device),
+            name: name(&device),
+            downmix: Downmix::new(running.channels),
+            resampler: Resampler::new(hardware_rate, self.settings.rate),
+            running,
+        })
+    }
+
+    /// Moves sound until the device fails; gives the reason.
+    fn pump(&mut self, device: &mut Device) -> String {
+        let frame_len = self.settings.rate.samples_in(self.settings.frame).max(1);
+        let mut interleaved = Vec::new();
+        let mut mono = Vec::new();
+        let mut pending: Vec<i16> = Vec::new();
+        let mut last_sound = Instant::now();
+        let mut last_look = Instant::now();
+        let mut clock = SleepClock::start();
+        while self.is_wanted() {
+            if let Some(slept) = clock.slept() {
+                self.tell(MicrophoneEvent::Slept(slept));
+                // Sound from before the sleep is of no use.
+                while device.ring.pop().is_ok() {}
+                last_sound = Instant::now();
+            }
+            interleaved.clear();
+            while let Ok(sample) = device.ring.pop() {
+                interleaved.push(sample);
+            }
+            if interleaved.is_empty() {
+                if device.running.shared.failed.load(Ordering::Acquire) {
+                    return "the sound system reported an error".to_owned();
+                }
+                if last_sound.elapsed() > SILENT_DEVICE {
+                    return "it stopped giving sound".to_owned();
+                }
+            } else {
+                last_sound = Instant::now();
+                mono.clear();
+                device.downmix.mix(&interleaved, &mut mono);
+                pending.extend(device.resampler.push(&mono));
+                let whole = pending.len() / frame_len * frame_len;
+                for samples in pending.drain(..whole).collect::<Vec<_>>().chunks(frame_len) {
+                    self.frame(samples.to_vec());
+                }
+            }
+            if last_look.elapsed() > LOOK {
+                last_look = Instant::now();
+                if let Some(reason) = self.moved(&device.id) {
+                    return reason;
+                }
+            }
+            thread::sleep(TICK);
+        }
+        String::new()
+    }
+
+    /// Why the device is no longer the right one, if so.
+    fn moved(&self, id: &str) -> Option<String> {
+        let host = cpal::default_host();
+        let found = list::find(
+            &host,
+            Direction::Microphone,
+            self.settings.device.as_deref(),
+        );
+        match found {
+            Ok(device) if list::id(&device) == id => None,
+            Ok(device) if self.settings.device.is_none() => {
+                Some(format!("the default microphone is now {}", name(&device)))
+            }
+            _ => {
+                let there = host
+                    .input_devices()
+                    .is_ok_and(|mut devices| devices.any(|device| list::id(&device) == id));
+                (!there).then(|| "it was unplugged".to_owned())
+            }
+        }
+    }
+
+    /// Silent frames by the wall clock until a device is there.
+    fn wait_for_device(&mut self) -> Option<Device> {
+        let frame_len = self.settings.rate.samples_in(self.settings.frame).max(1);
+        let mut due = Instant::now();
+        let mut retry = Instant::now();
+        let mut patience = RETRY.0;
+        let mut clock = SleepClock::start();
+        while self.is_wanted() {
+            if let Some(slept) = clock.slept() {
+                self.tell(MicrophoneEvent::Slept(slept));
+                due = Instant::now();
+            }
+            while due <= Instant::now() {
+                due += self.settings.frame;
+                self.frame(vec![0; frame_len]);
+            }
+            if retry <= Instant::now() {
+                match self.open_device() {
+                    Ok(device) => return Some(device),
+                    Err(error) => tracing::debug!(%error, "no microphone yet"),
+                }
+                retry = Instant::now() + patience;
+                patience = (patience * 2).min(RETRY.1);
+            }
+            thread::sleep(TICK);
+        }
+        None
+    }
+
+    fn frame(&mut self, mut samples: Vec<i16>) {
+        let echo = match &mut self.echo {
+            Some(echo) => echo.cancel(&mut samples),
+            None => 0.0,
+        };
+        self.tell(MicrophoneEvent::Frame(Frame { samples, echo }));
+    }
+
+    fn tell(&self, event: MicrophoneEvent) {
+        // Sound waits for nobody: a listener two seconds behind loses frames, never memory.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            tracing::warn!("the microphone's listener is too slow: a frame was dropped");
+        }
+    }
+}
+
+/// Devices take up to half a second to wake; sound spoken meanwhile would be lost without a word.
+fn wait_for_first_sound(device: &Device) {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while device.running.shared.callbacks.load(Ordering::Relaxed) == 0 && Instant::now() < deadline
+    {
+        thread::sleep(TICK);
+    }
+}
+
+/// Tells whether the machine slept: the wall clock goes on in sleep, the monotonic one does not.
+struct SleepClock {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl SleepClock {
+    fn start() -> Self {
+        Self {
+            monotonic: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    /// How long the machine slept since the last call, if it did.
+    fn slept(&mut self) -> Option<Duration> {
+        let now = Self::start();
+        let awake = now.monotonic - self.monotonic;
+        // A wall clock that was set back tells nothing.
+        let passed = now.wall.duration_since(self.wall).unwrap_or(awake);
+        *self = now;
+        passed.checked_sub(awake).filter(|slept| *slept > SLEPT)
+    }
+}
