@@ -9,6 +9,7 @@
 //! as one [`ProviderError`].
 
 pub mod asr;
+pub mod contract;
 mod error;
 pub mod http;
 pub mod llm;
