@@ -255,6 +255,8 @@ impl Conversation {
         if !can_pause {
             self.resume();
         }
+        // What was promised cannot be taken back: what was not reported until now counts as not heard.
+        let reports = reports || self.edge.reports;
         self.edge = Edge { can_pause, reports };
         if reports {
             self.playout.expect_reports();

@@ -8,7 +8,7 @@ use crate::{
     conversation::Conversation,
     floor::Floor,
     ids::ReplyId,
-    input::{AlignedText, Expected},
+    input::{AlignedText, Expected, ToolOutcome},
     output::{CloseReason, Origin, Output, ReplyEnd},
     reply::{Reply, Voice, Writing},
     words::same_words,
@@ -67,7 +67,10 @@ impl Conversation {
             .replies
             .iter()
             .position(|r| r.origin == Origin::Filler && !r.sent);
-        if let Some(filler) = unheard.and_then(|index| turn.replies.remove(index)) {
+        if let Some(mut filler) = unheard.and_then(|index| turn.replies.remove(index)) {
+            for call in &mut filler.calls {
+                call.end(ToolOutcome::Cancelled, &mut self.out);
+            }
             self.out.push(Output::Cancel { reply: filler.id });
             self.reply_over(filler.id, "", ReplyEnd::Cancelled);
         }

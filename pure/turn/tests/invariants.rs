@@ -316,6 +316,12 @@ fn recent(input: Input, rules: &Rules) -> Input {
 }
 
 fn tell(conversation: &mut Conversation, rules: &mut Rules, now: Moment, input: Input) {
+    if let Input::Final { utterance, .. } = &input
+        && rules.open == Some(*utterance)
+    {
+        // The recogniser closed it by itself.
+        rules.open = None;
+    }
     for output in conversation.handle(now, input) {
         rules.check(&output);
     }
@@ -369,7 +375,7 @@ proptest! {
             now = at.unwrap_or(now);
             tell(&mut conversation, &mut rules, now, Input::Tick);
         }
-        prop_assert!(false, "still {:?} after 500 ticks at {now}", conversation.floor());
+        prop_assert!(false, "still {:?} after 500 ticks at {now}, waiting for {:?}", conversation.floor(), conversation.timer());
     }
 }
 
