@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{
     conversation::Conversation,
-    floor::Floor,
+    floor::{Ducked, Floor},
     ids::UtteranceId,
     output::{Origin, Output, ReplyEnd},
     reply::{Reply, Voice, Writing},
@@ -31,21 +31,22 @@ enum Verdict {
 impl Conversation {
     /// The user began to speak during the agent's turn.
     pub(crate) fn challenge(&mut self) {
-        let audible = self.is_audible();
+        let sounding = self.sounding_reply();
         let Floor::Agent(turn) = &mut self.floor else {
             return;
         };
-        if self.edge.can_pause && audible && turn.is_interruptible() && turn.ducked.is_none() {
-            turn.ducked = Some(self.now);
-            self.duck();
-        }
-    }
-
-    pub(crate) fn duck(&mut self) {
-        if let Some(reply) = self.sounding_reply() {
+        if let Some(reply) = sounding
+            && self.edge.can_pause
+            && turn.is_interruptible()
+            && turn.ducked.is_none()
+        {
+            turn.ducked = Some(Ducked {
+                since: self.now,
+                reply,
+            });
             self.out.push(Output::Duck { reply });
+            self.playout.pause(self.now);
         }
-        self.playout.pause(self.now);
     }
 
     /// It was nothing: the agent goes on.
@@ -53,13 +54,13 @@ impl Conversation {
         let Floor::Agent(turn) = &mut self.floor else {
             return;
         };
-        if turn.ducked.take().is_some() {
+        if let Some(ducked) = turn.ducked.take() {
             for reply in &mut turn.replies {
                 reply.progress = self.now;
             }
-            if let Some(reply) = self.sounding_reply() {
-                self.out.push(Output::Resume { reply });
-            }
+            self.out.push(Output::Resume {
+                reply: ducked.reply,
+            });
             self.playout.resume(self.now);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use audio::Moment;
 
-use crate::{output::CloseReason, reply::Reply, user_turn::UserTurn};
+use crate::{ids::ReplyId, output::CloseReason, reply::Reply, user_turn::UserTurn};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Floor {
@@ -30,7 +30,7 @@ pub(crate) struct AgentTurn {
     /// What the user says meanwhile.
     pub(crate) overlap: UserTurn,
     /// Since when playout is paused to find out what the user wants.
-    pub(crate) ducked: Option<Moment>,
+    pub(crate) ducked: Option<Ducked>,
     pub(crate) filler_said: bool,
     /// How often tools were called in it.
     pub(crate) rounds: u32,
@@ -69,6 +69,13 @@ impl AgentTurn {
     pub(crate) fn is_parting(&self) -> bool {
         self.parting.is_some() || self.replies.iter().any(|r| r.parting)
     }
+}
+
+/// Playout is paused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ducked {
+    pub(crate) since: Moment,
+    pub(crate) reply: ReplyId,
 }
 
 /// Who has the floor, for shells and displays.

@@ -281,6 +281,8 @@ impl Conversation {
             if !(self.only_needs_hearing(front) && self.is_heard(front.id)) {
                 return;
             }
+            // A paused edge would stay so: it goes on before its reply is over.
+            self.resume();
             self.pop_reply();
         }
     }

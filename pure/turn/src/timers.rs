@@ -164,8 +164,8 @@ impl Conversation {
             self.settings.final_timeout
         };
         self.ear_timers(&turn.overlap, patience, earliest);
-        if let Some(since) = turn.ducked {
-            earliest.add(since + DUCK_LIMIT, Timer::Duck);
+        if let Some(ducked) = turn.ducked {
+            earliest.add(ducked.since + DUCK_LIMIT, Timer::Duck);
         }
         for call in turn.replies.iter().flat_map(|r| &r.calls) {
             if let Some(at) = call.deadline() {

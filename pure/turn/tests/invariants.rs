@@ -335,7 +335,7 @@ fn tell(conversation: &mut Conversation, rules: &mut Rules, now: Moment, input: 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn no_order_of_facts_breaks_a_rule(settings in settings(), steps in vec((0u64..400, inputs()), 0..120)) {
