@@ -1,6 +1,6 @@
 //! Reading and writing messages as JSON text, with a short way for the two kinds that carry sound.
 //!
-//! Sound is nearly all of the traffic. Written by hand and parsed in place, a chunk costs about a quarter of what the
+//! Sound is nearly all of the traffic. Written by hand and parsed in place, a chunk costs about a third of what the
 //! general way costs. Whatever the short way does not recognise to the letter goes the general way, so both give the
 //! same answers.
 
