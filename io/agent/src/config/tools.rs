@@ -1,0 +1,126 @@
+//! The tools an agent's configuration names.
+
+use std::time::Duration;
+
+use providers::llm::ToolSpec;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// A tool of the agent, with all of its fields.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ToolConfig {
+    /// Who runs it.
+    #[serde(rename = "type")]
+    pub kind: ToolKind,
+    /// Its name.
+    pub name: String,
+    /// When to use it.
+    pub description: String,
+    /// Seconds it may take. Default 20.
+    pub response_timeout_secs: Option<f64>,
+    /// `allow` (default), `disable_during_tool` or `disable_during_tool_and_turn`.
+    pub interruption_mode: Option<String>,
+    /// The older form of the same.
+    pub disable_interruptions: bool,
+    /// Client tools: whether the agent waits for the answer. Default false.
+    pub expects_response: bool,
+    /// Client tools: JSON schema of the arguments.
+    pub parameters: Option<Value>,
+    /// System tools: their own settings.
+    pub params: Option<Value>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// Who runs a tool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolKind {
+    /// The client.
+    Client,
+    /// The agent itself.
+    System,
+    /// A web server; whoever runs the agent brings the code.
+    #[default]
+    Webhook,
+    /// Something newer than this crate.
+    #[serde(other)]
+    Other,
+}
+
+impl ToolConfig {
+    /// How long it may take: 1 to 300 s, default 20 s.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs_f64(
+            self.response_timeout_secs
+                .filter(|secs| secs.is_finite())
+                .unwrap_or(20.0)
+                .clamp(1.0, 300.0),
+        )
+    }
+
+    /// Whether the user may interrupt while it runs.
+    pub fn is_interruptible(&self) -> bool {
+        !self.disable_interruptions
+            && !matches!(
+                self.interruption_mode.as_deref(),
+                Some("disable_during_tool" | "disable_during_tool_and_turn")
+            )
+    }
+
+    /// The system tool it is, by `params.system_tool_type` or its name.
+    pub fn system_type(&self) -> &str {
+        self.params
+            .as_ref()
+            .and_then(|params| params.get("system_tool_type"))
+            .and_then(Value::as_str)
+            .unwrap_or(&self.name)
+    }
+
+    /// How the llm is told of it.
+    pub fn spec(&self) -> ToolSpec {
+        let parameters = match self.kind {
+            ToolKind::System => system_parameters(self.system_type()),
+            _ => self
+                .parameters
+                .clone()
+                .unwrap_or_else(|| json!({"type": "object", "properties": {}})),
+        };
+        let description = if self.description.is_empty() && self.kind == ToolKind::System {
+            system_description(self.system_type()).to_owned()
+        } else {
+            self.description.clone()
+        };
+        ToolSpec {
+            name: self.name.clone(),
+            description,
+            parameters,
+        }
+    }
+}
+
+fn system_description(name: &str) -> &'static str {
+    match name {
+        "end_call" => {
+            "End the conversation, once its purpose is reached and goodbyes are said, or when the user asks for it."
+        }
+        "skip_turn" => "Say nothing and wait, when the user asks for a moment.",
+        "language_detection" => "Switch to the language the user speaks.",
+        _ => "",
+    }
+}
+
+fn system_parameters(name: &str) -> Value {
+    let text = |description: &str| json!({"type": "string", "description": description});
+    match name {
+        "end_call" => json!({"type": "object", "properties": {
+            "reason": text("Why the conversation ends."),
+            "message": text("What to say last; leave out when goodbye was said.")}, "required": ["reason"]}),
+        "language_detection" => json!({"type": "object", "properties": {
+            "reason": text("Why the language changes."),
+            "language": text("ISO 639-1 code of the language.")}, "required": ["reason", "language"]}),
+        _ => json!({"type": "object", "properties": {"reason": text("Why.")}}),
+    }
+}

@@ -1,0 +1,244 @@
+//! What the agent remembers: what was heard, not what was generated.
+
+use providers::llm::{Message, ToolCall};
+use turn::ReplyId;
+
+/// Told to the llm when the user has been silent and the agent is to ask whether they are there.
+///
+/// Scripted brains compare it; others read it.
+pub const RE_ENGAGE: &str =
+    "The user has said nothing for a while. Ask briefly whether they are still there.";
+
+/// What a call is worth while its tool has not answered.
+const UNANSWERED: &str = "No result yet.";
+
+/// The memory of one conversation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Context {
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+enum Entry {
+    User(String),
+    Agent {
+        reply: ReplyId,
+        text: String,
+        calls: Vec<Call>,
+        over: bool,
+    },
+    Note {
+        id: Option<String>,
+        text: String,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    call: ToolCall,
+    result: Option<ToolResult>,
+}
+
+/// How a tool call ended, as the llm is told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ToolResult {
+    pub(crate) text: String,
+    pub(crate) is_error: bool,
+}
+
+impl Context {
+    /// The user's turn.
+    pub(crate) fn user(&mut self, text: &str) {
+        self.entries.push(Entry::User(text.to_owned()));
+    }
+
+    /// Something nobody said. One id has one text, the newest.
+    pub(crate) fn note(&mut self, id: Option<String>, text: String) {
+        if id.is_some() {
+            self.entries
+                .retain(|entry| !matches!(entry, Entry::Note { id: known, .. } if *known == id));
+        }
+        self.entries.push(Entry::Note { id, text });
+    }
+
+    /// A reply begins; what it says is added by [`Context::say`].
+    pub(crate) fn begin(&mut self, reply: ReplyId) {
+        self.entries.push(Entry::Agent {
+            reply,
+            text: String::new(),
+            calls: Vec::new(),
+            over: false,
+        });
+    }
+
+    /// The reply's text so far, as it was generated. Until the reply is over that is the best that is known.
+    pub(crate) fn say(&mut self, reply: ReplyId, so_far: &str) {
+        if let Some(Entry::Agent { text, over, .. }) = self.agent(reply)
+            && !*over
+        {
+            so_far.clone_into(text);
+        }
+    }
+
+    /// The reply calls a tool.
+    pub(crate) fn call(&mut self, reply: ReplyId, call: ToolCall) {
+        if let Some(Entry::Agent { calls, .. }) = self.agent(reply) {
+            calls.push(Call { call, result: None });
+        }
+    }
+
+    /// A tool call of the reply is over. The first result stands.
+    pub(crate) fn answered(&mut self, reply: ReplyId, id: &str, result: ToolResult) {
+        if let Some(Entry::Agent { calls, .. }) = self.agent(reply)
+            && let Some(call) = calls
+                .iter_mut()
+                .find(|known| known.call.id == id && known.result.is_none())
+        {
+            call.result = Some(result);
+        }
+    }
+
+    /// The reply is over and this is what was heard of it; none: all of it.
+    pub(crate) fn over(&mut self, reply: ReplyId, heard: Option<&str>) {
+        let mut empty = false;
+        if let Some(Entry::Agent {
+            text, calls, over, ..
+        }) = self.agent(reply)
+        {
+            if let Some(heard) = heard {
+                heard.clone_into(text);
+            }
+            *over = true;
+            empty = text.is_empty() && calls.is_empty();
+        }
+        if empty {
+            self.entries.retain(
+                |entry| !matches!(entry, Entry::Agent { reply: known, .. } if *known == reply),
+            );
+        }
+    }
+
+    fn agent(&mut self, wanted: ReplyId) -> Option<&mut Entry> {
+        self.entries
+            .iter_mut()
+            .rev()
+            .find(|entry| matches!(entry, Entry::Agent { reply, .. } if *reply == wanted))
+    }
+
+    /// The conversation as the llm reads it. Each tool result stands right behind the reply that called.
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        let mut messages = Vec::with_capacity(self.entries.len() + 1);
+        for entry in &self.entries {
+            match entry {
+                Entry::User(text) => messages.push(Message::User(text.clone())),
+                Entry::Note { text, .. } => messages.push(Message::Context(text.clone())),
+                Entry::Agent { text, calls, .. } => {
+                    if text.is_empty() && calls.is_empty() {
+                        continue;
+                    }
+                    messages.push(Message::Agent {
+                        text: text.clone(),
+                        calls: calls.iter().map(|call| call.call.clone()).collect(),
+                    });
+                    for Call { call, result } in calls {
+                        messages.push(Message::Tool {
+                            call_id: call.id.clone(),
+                            name: call.name.clone(),
+                            result: result.as_ref().map_or_else(
+                                || UNANSWERED.to_owned(),
+                                |result| result.text.clone(),
+                            ),
+                            is_error: result.as_ref().is_some_and(|result| result.is_error),
+                        });
+                    }
+                }
+            }
+        }
+        messages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn memory_holds_what_was_heard() {
+        let mut context = Context::default();
+        context.user("hello");
+        context.begin(ReplyId(1));
+        context.say(ReplyId(1), "Good morning, how can I help?");
+        context.over(ReplyId(1), Some("Good morning"));
+        context.say(ReplyId(1), "a late piece");
+        assert_eq!(
+            context.messages(),
+            [
+                Message::User("hello".to_owned()),
+                Message::Agent {
+                    text: "Good morning".to_owned(),
+                    calls: vec![]
+                }
+            ]
+        );
+    }
+
+    #[test]
+    fn a_reply_nobody_heard_leaves_no_trace() {
+        let mut context = Context::default();
+        context.begin(ReplyId(1));
+        context.say(ReplyId(1), "Never mind");
+        context.over(ReplyId(1), Some(""));
+        assert!(context.messages().is_empty());
+    }
+
+    #[test]
+    fn only_the_newest_note_of_an_id_is_kept() {
+        let mut context = Context::default();
+        context.note(Some("page".to_owned()), "start".to_owned());
+        context.note(None, "rain".to_owned());
+        context.note(Some("page".to_owned()), "billing".to_owned());
+        assert_eq!(
+            context.messages(),
+            [
+                Message::Context("rain".to_owned()),
+                Message::Context("billing".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn results_stand_behind_their_calls_even_when_the_user_was_quicker() {
+        let mut context = Context::default();
+        context.begin(ReplyId(1));
+        context.call(
+            ReplyId(1),
+            ToolCall {
+                id: "a".to_owned(),
+                name: "look".to_owned(),
+                arguments: json!({}),
+            },
+        );
+        context.user("hurry");
+        context.answered(
+            ReplyId(1),
+            "a",
+            ToolResult {
+                text: "found".to_owned(),
+                is_error: false,
+            },
+        );
+        context.answered(
+            ReplyId(1),
+            "a",
+            ToolResult {
+                text: "again".to_owned(),
+                is_error: false,
+            },
+        );
+        let messages = context.messages();
+        assert!(matches!(&messages[1], Message::Tool { result, .. } if result == "found"));
+        assert!(matches!(&messages[2], Message::User(_)));
+    }
+}

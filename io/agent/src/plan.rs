@@ -1,0 +1,341 @@
+//! One conversation's settings: the agent's configuration, what the language changes, and what the client may override.
+
+use std::time::Duration;
+
+use audio::Format;
+use protocol::agents::{AudioFormat, ClientEventKind, ConfigOverride, ErrorType, Initiation};
+use providers::{asr::Asr, tts::Tts};
+use serde_json::{Map, Value};
+use turn::{Eagerness, Patience};
+
+use crate::{
+    config::{Config, View},
+    variables::{self, Missing, SYSTEM, Variables},
+};
+
+/// Why a conversation cannot begin, in the words and the type of the wire.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) error_type: ErrorType,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    fn new(error_type: ErrorType, message: impl Into<String>) -> Self {
+        Self {
+            error_type,
+            message: message.into(),
+        }
+    }
+}
+
+/// Everything that holds for one conversation.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) prompt: String,
+    pub(crate) first_message: String,
+    pub(crate) parting_message: Option<String>,
+    pub(crate) language: String,
+    pub(crate) voice: Option<String>,
+    pub(crate) speed: f32,
+    pub(crate) keywords: Vec<String>,
+    pub(crate) client_events: Vec<ClientEventKind>,
+    pub(crate) text_only: bool,
+    pub(crate) input_format: (AudioFormat, Format),
+    pub(crate) output_format: (AudioFormat, Format),
+    pub(crate) turn: turn::Settings,
+    pub(crate) variables: Variables,
+    pub(crate) extra_body: Map<String, Value>,
+    pub(crate) temperature: Option<f32>,
+    pub(crate) max_tokens: Option<u32>,
+    pub(crate) user: Option<String>,
+}
+
+/// What a plan is made from besides the client's wishes.
+pub(crate) struct Basis<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) asr: &'a dyn Asr,
+    pub(crate) tts: &'a dyn Tts,
+    /// The client is the agent's owner: it may override everything.
+    pub(crate) trusted: bool,
+    /// See [`crate::Options::soft_timeout`].
+    pub(crate) soft_timeout: Option<Duration>,
+    /// `system__…`.
+    pub(crate) system: Variables,
+}
+
+/// Said when the answer takes long and the agent has no words of its own for that.
+const ONE_MOMENT: &str = "One moment, please.";
+
+impl Plan {
+    pub(crate) fn make(basis: Basis<'_>, wishes: &Initiation) -> Result<Self, Refusal> {
+        let view = &basis.config.view;
+        let config = &view.conversation_config;
+        let overrides = &wishes.conversation_config_override;
+        check_overrides(view, overrides, basis.trusted)?;
+
+        let language = overrides
+            .agent
+            .language
+            .as_ref()
+            .map_or(config.agent.language.as_str(), |language| language.as_str())
+            .to_owned();
+        let preset = (language != config.agent.language)
+            .then(|| config.language_presets.get(&language))
+            .flatten();
+        // The client's word counts before the language's, and that before the agent's.
+        let layers = [Some(overrides), preset.map(|preset| &preset.overrides)];
+        let pick = |get: fn(&ConfigOverride) -> Option<&String>| {
+            layers
+                .iter()
+                .flatten()
+                .find_map(|layer| get(layer))
+                .cloned()
+        };
+
+        let text_only = config.conversation.text_only || overrides.is_text_only();
+        if !text_only {
+            let speech = [
+                ("recogniser", basis.asr.name(), basis.asr.languages()),
+                ("voice", basis.tts.name(), basis.tts.languages()),
+            ];
+            for (what, name, languages) in speech {
+                let base = language.split('-').next().unwrap_or_default();
+                if !languages.is_empty() && !languages.contains(&base) {
+                    return Err(Refusal::new(
+                        ErrorType::OverrideError,
+                        format!(
+                            "the {what} {name} does not speak {language:?}; it has {}",
+                            languages.join(", ")
+                        ),
+                    ));
+                }
+            }
+        }
+
+        let mut values = config
+            .agent
+            .dynamic_variables
+            .dynamic_variable_placeholders
+            .clone();
+        if let Some(name) = wishes.reserved_variables().next() {
+            return Err(Refusal::new(
+                ErrorType::ValueError,
+                format!(
+                    "the variable {name} is set by the platform; names with {SYSTEM} are not the client's"
+                ),
+            ));
+        }
+        values.extend(wishes.dynamic_variables.clone());
+        values.extend(basis.system);
+        values.insert(
+            "system__is_text_only".to_owned(),
+            protocol::agents::DynamicVariable::Bool(text_only),
+        );
+
+        let fill = |text: &str| {
+            variables::fill(text, &values).map_err(|Missing(name)| {
+                Refusal::new(
+                    ErrorType::MissingDynamicVariable,
+                    if name.starts_with(variables::SECRET) {
+                        format!("the variable {name} is a secret; secrets cannot stand in what the agent says or thinks")
+                    } else {
+                        format!("the variable {name} has no value; send it in dynamic_variables or give it a placeholder")
+                    },
+                )
+            })
+        };
+        let translated = preset
+            .and_then(|preset| preset.first_message_translation.as_ref())
+            .map(|translation| translation.text.clone())
+            .filter(|text| !text.is_empty());
+        let first_message = fill(
+            &pick(|layer| layer.agent.first_message.as_ref())
+                .or(translated)
+                .unwrap_or_else(|| config.agent.first_message.clone()),
+        )?;
+        let prompt = fill(
+            &pick(|layer| layer.agent.prompt.prompt.as_ref())
+                .unwrap_or_else(|| config.agent.prompt.prompt.clone()),
+        )?;
+        let parting_message = pick(|layer| layer.agent.max_conversation_duration_message.as_ref())
+            .or_else(|| config.agent.max_conversation_duration_message.clone())
+            .map(|text| fill(&text))
+            .transpose()?
+            .filter(|text| !text.trim().is_empty());
+
+        let mut turn = turn_settings(view, basis.soft_timeout);
+        if let Some(message) = pick(|layer| layer.turn.soft_timeout_config.message.as_ref()) {
+            turn.filler = message;
+        }
+        turn.filler = fill(&turn.filler)?;
+        turn.text_only = text_only;
+        turn.greets = !first_message.trim().is_empty();
+
+        let speed = layers
+            .iter()
+            .flatten()
+            .find_map(|layer| layer.tts.speed)
+            .map_or_else(|| config.tts.speed.unwrap_or(1.0), |speed| speed as f32);
+        Ok(Self {
+            prompt,
+            first_message,
+            parting_message,
+            voice: pick(|layer| layer.tts.voice_id.as_ref())
+                .or_else(|| config.tts.voice_id.clone())
+                .and_then(|voice| known_voice(basis.tts, voice)),
+            speed: speed.clamp(0.7, 1.2),
+            keywords: overrides
+                .asr
+                .keywords
+                .clone()
+                .unwrap_or_else(|| config.asr.keywords.clone()),
+            client_events: overrides
+                .conversation
+                .client_events
+                .clone()
+                .or_else(|| config.conversation.client_events.clone())
+                .unwrap_or_else(|| ClientEventKind::DEFAULT.to_vec()),
+            text_only,
+            input_format: format(
+                &config.asr.user_input_audio_format,
+                "asr.user_input_audio_format",
+            )?,
+            output_format: format(
+                &config.tts.agent_output_audio_format,
+                "tts.agent_output_audio_format",
+            )?,
+            turn,
+            variables: values,
+            extra_body: extra_body(view, wishes, basis.trusted)?,
+            temperature: config.agent.prompt.temperature,
+            max_tokens: config
+                .agent
+                .prompt
+                .max_tokens
+                .and_then(|tokens| u32::try_from(tokens).ok()),
+            user: wishes.user_id.clone(),
+            language,
+        })
+    }
+}
+
+fn check_overrides(view: &View, overrides: &ConfigOverride, trusted: bool) -> Result<(), Refusal> {
+    overrides
+        .check()
+        .map_err(|problem| Refusal::new(ErrorType::OverrideError, problem.to_string()))?;
+    if trusted {
+        return Ok(());
+    }
+    let permissions = &view.platform_settings.overrides;
+    match overrides
+        .paths()
+        .into_iter()
+        .find(|path| !permissions.allow(path))
+    {
+        Some(path) => Err(Refusal::new(
+            ErrorType::OverrideError,
+            format!(
+                "the agent does not allow {path} to be overridden (platform_settings.overrides)"
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The client's own fields for the llm, under the name ElevenLabs gives them.
+fn extra_body(
+    view: &View,
+    wishes: &Initiation,
+    trusted: bool,
+) -> Result<Map<String, Value>, Refusal> {
+    let Some(fields) = wishes
+        .custom_llm_extra_body
+        .as_ref()
+        .filter(|fields| !fields.is_empty())
+    else {
+        return Ok(Map::new());
+    };
+    if !trusted && !view.platform_settings.overrides.custom_llm_extra_body {
+        return Err(Refusal::new(
+            ErrorType::OverrideError,
+            "the agent does not allow custom_llm_extra_body (platform_settings.overrides)",
+        ));
+    }
+    let mut body = Map::new();
+    body.insert(
+        "elevenlabs_extra_body".to_owned(),
+        Value::Object(fields.clone()),
+    );
+    Ok(body)
+}
+
+/// A voice the provider has; any other becomes its default.
+fn known_voice(tts: &dyn Tts, voice: String) -> Option<String> {
+    let known = tts.voices();
+    if known.is_empty() || known.iter().any(|one| one.id == voice) {
+        Some(voice)
+    } else {
+        tracing::warn!(
+            voice,
+            tts = tts.name(),
+            "the voice is not known; using the default voice"
+        );
+        None
+    }
+}
+
+fn format(name: &AudioFormat, path: &str) -> Result<(AudioFormat, Format), Refusal> {
+    match name.as_str().parse::<Format>() {
+        Ok(format) => Ok((name.clone(), format)),
+        Err(error) => Err(Refusal::new(
+            ErrorType::ValueError,
+            format!("{path}: {error}"),
+        )),
+    }
+}
+
+/// Seconds as the configuration has them: negative means never.
+fn seconds(value: Option<f64>, default: Option<Duration>) -> Option<Duration> {
+    match value {
+        None => default,
+        Some(seconds) if seconds.is_finite() && seconds >= 0.0 => {
+            Some(Duration::from_secs_f64(seconds.min(86_400.0)))
+        }
+        Some(_) => None,
+    }
+}
+
+fn turn_settings(view: &View, soft_timeout: Option<Duration>) -> turn::Settings {
+    let config = &view.conversation_config;
+    let from = &config.turn;
+    let default = turn::Settings::default();
+    turn::Settings {
+        eagerness: match from.turn_eagerness.as_deref() {
+            Some("patient") => Eagerness::Patient,
+            Some("eager") => Eagerness::Eager,
+            _ => Eagerness::Normal,
+        },
+        spelling_patience: match from.spelling_patience.as_deref() {
+            Some("off") => Patience::Off,
+            _ => Patience::Auto,
+        },
+        speculative: from.speculative_turn.unwrap_or(default.speculative),
+        greeting_interruptible: !config.agent.disable_first_message_interruptions,
+        ignore_terms: from.interruption_ignore_terms.clone(),
+        turn_timeout: seconds(from.turn_timeout, default.turn_timeout),
+        initial_wait: seconds(from.initial_wait_time, None),
+        silence_end: seconds(from.silence_end_call_timeout, None),
+        soft_timeout: seconds(from.soft_timeout_config.timeout_seconds, soft_timeout),
+        filler: from.soft_timeout_config.message.clone().unwrap_or_else(|| {
+            if from.soft_timeout_config.timeout_seconds.is_some() {
+                default.filler.clone()
+            } else {
+                ONE_MOMENT.to_owned()
+            }
+        }),
+        max_duration: seconds(config.conversation.max_duration_seconds, None)
+            .unwrap_or(default.max_duration),
+        ..default
+    }
+}

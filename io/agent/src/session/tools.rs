@@ -1,0 +1,489 @@
+//! Tools: the client's, the agent's own, and those that run in this process. Each call ends once.
+
+use std::sync::Arc;
+
+use audio::Moment;
+use protocol::agents::{
+    AgentToolRequest, AgentToolResponse, AgentToolResponseFull, ClientToolCall, ToolType,
+};
+use providers::{
+    llm::{ToolCall, ToolSpec},
+    tool::{Invocation, Tool},
+};
+use serde_json::{Map, Value};
+use tokio::task::{AbortHandle, Id};
+use turn::{Input, ReplyId, ToolCallId, ToolOutcome};
+
+use super::Session;
+use crate::{
+    config::{ToolConfig, ToolKind},
+    context::ToolResult,
+    record::Fact,
+};
+
+/// How much of a result clients are told, in bytes.
+const LONGEST_RESULT: usize = 64 * 1024;
+
+/// A call that the machine knows.
+pub(super) struct Call {
+    reply: ReplyId,
+    call: ToolCall,
+    /// Its name on the wire.
+    wire_id: String,
+    kind: ToolType,
+    runner: Runner,
+    started: Moment,
+    result: Option<Result<String, String>>,
+    pub(super) task: Option<Id>,
+    abort: Option<AbortHandle>,
+}
+
+enum Runner {
+    /// The client; whether it answers.
+    Client {
+        expects_response: bool,
+    },
+    Process(Arc<dyn Tool>),
+    Language,
+    Nobody,
+}
+
+impl Session {
+    /// What the llm may call.
+    pub(super) fn tool_specs(&self) -> Vec<ToolSpec> {
+        let prompt = &self.inner.config.view.conversation_config.agent.prompt;
+        let mut specs: Vec<ToolSpec> = self.inner.tools.iter().map(|tool| tool.spec()).collect();
+        let own = |name: &str| matches!(name, "end_call" | "skip_turn" | "language_detection");
+        let known = prompt
+            .tools
+            .iter()
+            .filter(|tool| match tool.kind {
+                ToolKind::Client => true,
+                ToolKind::System => own(tool.system_type()),
+                _ => false,
+            })
+            .cloned();
+        let built_in = prompt
+            .built_in_tools
+            .iter()
+            .filter(|(name, _)| own(name))
+            .map(|(name, value)| built_in(name, value));
+        for spec in known.chain(built_in).map(|tool| tool.spec()) {
+            if !specs.iter().any(|other| other.name == spec.name) {
+                specs.push(spec);
+            }
+        }
+        specs
+    }
+
+    fn tool_config(&self, name: &str) -> Option<ToolConfig> {
+        let prompt = &self.inner.config.view.conversation_config.agent.prompt;
+        prompt
+            .tools
+            .iter()
+            .find(|tool| tool.name == name)
+            .cloned()
+            .or_else(|| {
+                prompt
+                    .built_in_tools
+                    .get(name)
+                    .map(|value| built_in(name, value))
+            })
+    }
+
+    /// The llm calls a tool.
+    pub(super) async fn on_call(&mut self, reply: ReplyId, call: ToolCall) {
+        let config = self.tool_config(&call.name);
+        let in_process = self
+            .inner
+            .tools
+            .iter()
+            .find(|tool| tool.spec().name == call.name)
+            .map(Arc::clone);
+        let system = config
+            .as_ref()
+            .filter(|config| config.kind == ToolKind::System && in_process.is_none())
+            .map(|config| config.system_type().to_owned());
+        match system.as_deref() {
+            Some("end_call") => return self.on_end_call(reply, call).await,
+            Some("skip_turn") => return self.on_skip_turn(reply, call).await,
+            _ => {}
+        }
+        let timeout = in_process
+            .as_ref()
+            .map(|tool| tool.timeout())
+            .or_else(|| config.as_ref().map(ToolConfig::timeout))
+            .unwrap_or(std::time::Duration::from_secs(20));
+        let interruptible = config.as_ref().is_none_or(ToolConfig::is_interruptible);
+        let (runner, kind) = match (in_process, config) {
+            (Some(tool), config) => (
+                Runner::Process(tool),
+                match config.map(|config| config.kind) {
+                    Some(ToolKind::System) => ToolType::System,
+                    _ => ToolType::Webhook,
+                },
+            ),
+            (None, Some(config)) if config.kind == ToolKind::Client => (
+                Runner::Client {
+                    expects_response: config.expects_response,
+                },
+                ToolType::Client,
+            ),
+            (None, Some(config)) if config.system_type() == "language_detection" => {
+                (Runner::Language, ToolType::System)
+            }
+            _ => (Runner::Nobody, ToolType::Webhook),
+        };
+        let id = self.next_call;
+        self.next_call = id.next();
+        self.calls.insert(
+            id,
+            Call {
+                reply,
+                wire_id: format!("tc_{id}"),
+                call,
+                kind,
+                runner,
+                started: self.clock.now(),
+                result: None,
+                task: None,
+                abort: None,
+            },
+        );
+        self.tell(Input::ToolRequested {
+            reply,
+            call: id,
+            interruptible,
+            timeout,
+        });
+    }
+
+    /// The agent wants to hang up, after what it says in this reply.
+    async fn on_end_call(&mut self, reply: ReplyId, call: ToolCall) {
+        let message = call
+            .arguments
+            .get("message")
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .trim()
+            .to_owned();
+        if !message.is_empty() {
+            let said = self
+                .replies
+                .get(&reply)
+                .is_some_and(|reply| reply.text.contains(&message));
+            if !said {
+                self.on_text(reply, format!(" {message}")).await;
+            }
+        }
+        self.system_call(reply, call, true).await;
+        self.tell(Input::AgentEnds { reply });
+    }
+
+    async fn on_skip_turn(&mut self, reply: ReplyId, call: ToolCall) {
+        self.system_call(reply, call, false).await;
+        self.tell(Input::SkipTurn { reply });
+    }
+
+    async fn system_call(&mut self, reply: ReplyId, call: ToolCall, ends: bool) {
+        match self.replies.get_mut(&reply) {
+            Some(speculation) if !speculation.adopted => speculation.unannounced.push((call, ends)),
+            Some(_) => self.announce_system_call(reply, call, ends).await,
+            None => {}
+        }
+    }
+
+    /// Tells of a system tool, once it is certain that it counts.
+    pub(super) async fn announce_system_call(
+        &mut self,
+        reply: ReplyId,
+        call: ToolCall,
+        ends: bool,
+    ) {
+        let id = self.next_call;
+        self.next_call = id.next();
+        let wire_id = format!("tc_{id}");
+        self.summary.tool_calls += 1;
+        self.context.call(reply, call.clone());
+        self.context.answered(
+            reply,
+            &call.id,
+            ToolResult {
+                text: "done".to_owned(),
+                is_error: false,
+            },
+        );
+        self.options.recorder.record(
+            &self.id,
+            self.clock.now(),
+            Fact::ToolCall {
+                id: &wire_id,
+                name: &call.name,
+                arguments: &call.arguments,
+                result: "done",
+                is_error: false,
+                took: std::time::Duration::ZERO,
+            },
+        );
+        let event_id = Some(self.event_of(reply));
+        self.send(
+            AgentToolRequest {
+                tool_name: call.name.clone(),
+                tool_call_id: wire_id.clone(),
+                tool_type: ToolType::System,
+                event_id,
+            }
+            .into(),
+        )
+        .await;
+        if ends {
+            self.ending_call = Some((call.name, wire_id));
+        } else {
+            self.tool_answered(
+                AgentToolResponse {
+                    tool_name: call.name,
+                    tool_call_id: wire_id,
+                    tool_type: ToolType::System,
+                    is_error: false,
+                    is_called: true,
+                    event_id,
+                },
+                "done",
+            )
+            .await;
+        }
+    }
+
+    /// The machine lets a tool run.
+    pub(super) async fn run_tool(&mut self, id: ToolCallId) {
+        let now = self.clock.now();
+        let invocation_now = self.wall_now();
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.started = now;
+        let reply = call.reply;
+        let name = call.call.name.clone();
+        let wire_id = call.wire_id.clone();
+        let tool_call = call.call.clone();
+        let kind = call.kind.clone();
+        self.summary.tool_calls += 1;
+        self.context.call(reply, tool_call.clone());
+        let event_id = Some(self.event_of(reply));
+        self.send(
+            AgentToolRequest {
+                tool_name: name.clone(),
+                tool_call_id: wire_id.clone(),
+                tool_type: kind,
+                event_id,
+            }
+            .into(),
+        )
+        .await;
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        match &call.runner {
+            Runner::Client { expects_response } => {
+                let expects_response = *expects_response;
+                let parameters = match tool_call.arguments {
+                    Value::Object(parameters) => parameters,
+                    _ => Map::new(),
+                };
+                self.send(
+                    ClientToolCall {
+                        tool_name: name,
+                        tool_call_id: wire_id,
+                        parameters,
+                        event_id,
+                        expects_response: Some(expects_response),
+                    }
+                    .into(),
+                )
+                .await;
+                if !expects_response {
+                    self.tool_finished(id, Ok("The client was told.".to_owned()));
+                }
+            }
+            Runner::Process(tool) => {
+                let tool = Arc::clone(tool);
+                let invocation = Invocation {
+                    conversation: self.id.clone(),
+                    arguments: tool_call.arguments,
+                    now: invocation_now,
+                };
+                let abort = self
+                    .running
+                    .spawn(async move { (id, tool.call(invocation).await) });
+                call.task = Some(abort.id());
+                call.abort = Some(abort);
+            }
+            Runner::Language => {
+                let result = self.change_language(&tool_call.arguments);
+                self.tool_finished(id, result);
+            }
+            Runner::Nobody => {
+                self.tool_finished(id, Err(format!("there is no tool called {name}")));
+            }
+        }
+    }
+
+    fn change_language(&mut self, arguments: &Value) -> Result<String, String> {
+        let wanted = arguments
+            .get("language")
+            .and_then(Value::as_str)
+            .ok_or("the argument language is missing")?;
+        let providers = &self.inner.providers;
+        for (name, languages) in [
+            (providers.asr.name(), providers.asr.languages()),
+            (providers.tts.name(), providers.tts.languages()),
+        ] {
+            if !languages.is_empty() && !languages.contains(&wanted) && !self.plan.text_only {
+                return Err(format!(
+                    "{name} does not speak {wanted}; it has {}",
+                    languages.join(", ")
+                ));
+            }
+        }
+        if self.plan.language != wanted {
+            wanted.clone_into(&mut self.plan.language);
+            self.listen_anew();
+        }
+        Ok(format!("The language is {wanted} now."))
+    }
+
+    /// A tool of this process is done.
+    pub(super) fn on_tool(&mut self, id: ToolCallId, result: Result<Value, String>) {
+        self.tool_finished(
+            id,
+            result.map(|value| match value {
+                Value::String(text) => text,
+                other => other.to_string(),
+            }),
+        );
+    }
+
+    /// The client answers a call.
+    pub(super) fn on_client_result(&mut self, wire_id: &str, result: Value, is_error: bool) {
+        let found = self
+            .calls
+            .iter()
+            .find(|(_, call)| {
+                call.wire_id == wire_id
+                    && matches!(
+                        call.runner,
+                        Runner::Client {
+                            expects_response: true
+                        }
+                    )
+            })
+            .map(|(id, _)| *id);
+        let Some(id) = found else {
+            return;
+        };
+        let text = match result {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        self.tool_finished(id, if is_error { Err(text) } else { Ok(text) });
+    }
+
+    fn tool_finished(&mut self, id: ToolCallId, result: Result<String, String>) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        if call.result.is_some() {
+            return;
+        }
+        let outcome = if result.is_ok() {
+            ToolOutcome::Succeeded
+        } else {
+            ToolOutcome::Failed
+        };
+        call.result = Some(result);
+        self.tell(Input::ToolFinished { call: id, outcome });
+    }
+
+    /// The machine has closed a call: everybody is told its one result.
+    pub(super) async fn tool_ended(&mut self, now: Moment, id: ToolCallId, outcome: ToolOutcome) {
+        let Some(call) = self.calls.remove(&id) else {
+            return;
+        };
+        if let Some(abort) = &call.abort {
+            abort.abort();
+        }
+        let (text, is_error) = match (outcome, call.result) {
+            (ToolOutcome::Succeeded, Some(Ok(text))) => (text, false),
+            (ToolOutcome::Failed, Some(Err(text))) => (text, true),
+            (ToolOutcome::TimedOut, _) => ("The tool did not answer in time.".to_owned(), true),
+            (ToolOutcome::Cancelled, _) => (
+                "The tool was stopped: the user interrupted.".to_owned(),
+                true,
+            ),
+            (_, result) => (
+                result.map_or_else(String::new, |result| result.unwrap_or_else(|text| text)),
+                outcome != ToolOutcome::Succeeded,
+            ),
+        };
+        self.context.answered(
+            call.reply,
+            &call.call.id,
+            ToolResult {
+                text: text.clone(),
+                is_error,
+            },
+        );
+        self.options.recorder.record(
+            &self.id,
+            now,
+            Fact::ToolCall {
+                id: &call.wire_id,
+                name: &call.call.name,
+                arguments: &call.call.arguments,
+                result: &text,
+                is_error,
+                took: now - call.started,
+            },
+        );
+        let event_id = Some(self.event_of(call.reply));
+        self.tool_answered(
+            AgentToolResponse {
+                tool_name: call.call.name,
+                tool_call_id: call.wire_id,
+                tool_type: call.kind,
+                is_error,
+                is_called: !matches!(call.runner, Runner::Nobody),
+                event_id,
+            },
+            &text,
+        )
+        .await;
+    }
+
+    /// Both forms of the same news; the client hears the one it subscribed to.
+    pub(super) async fn tool_answered(&mut self, response: AgentToolResponse, result: &str) {
+        self.send(response.clone().into()).await;
+        let mut end = result.len().min(LONGEST_RESULT);
+        while !result.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.send(
+            AgentToolResponseFull {
+                response,
+                is_blocked: false,
+                full_tool_result: result[..end].to_owned(),
+                truncated: end < result.len(),
+            }
+            .into(),
+        )
+        .await;
+    }
+}
+
+/// A built-in tool by its name; its settings may be nothing but `{}`.
+fn built_in(name: &str, value: &Value) -> ToolConfig {
+    let mut config: ToolConfig = serde_json::from_value(value.clone()).unwrap_or_default();
+    config.kind = ToolKind::System;
+    name.clone_into(&mut config.name);
+    config
+}
