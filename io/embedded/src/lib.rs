@@ -1,8 +1,11 @@
 //! The offline set: voice activity, recogniser, voice and scripted brain.
 
+pub mod agents;
 mod engine;
 mod paths;
 pub mod recogniser;
+pub mod script;
+pub mod tools;
 pub mod vad;
 pub mod voice;
 

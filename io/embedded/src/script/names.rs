@@ -1,0 +1,646 @@
+//! People's names: how callers give them, and common given names for the recogniser.
+
+use super::{spell, words::Token};
+
+/// Given names that a recogniser is told to listen for, and that are taken for a name without any lead-in.
+pub(crate) const GIVEN: &[&str] = &[
+    "aaron",
+    "abby",
+    "abigail",
+    "adam",
+    "adrian",
+    "agnes",
+    "alan",
+    "albert",
+    "alex",
+    "alexander",
+    "alexandra",
+    "alfred",
+    "alice",
+    "alison",
+    "amanda",
+    "amber",
+    "amy",
+    "andrea",
+    "andrew",
+    "andy",
+    "angela",
+    "anita",
+    "ann",
+    "anna",
+    "anne",
+    "anthony",
+    "arthur",
+    "audrey",
+    "barbara",
+    "barry",
+    "beatrice",
+    "ben",
+    "benjamin",
+    "beth",
+    "betty",
+    "bill",
+    "bob",
+    "brandon",
+    "brenda",
+    "brian",
+    "bruce",
+    "carl",
+    "carla",
+    "carol",
+    "caroline",
+    "catherine",
+    "charles",
+    "charlie",
+    "charlotte",
+    "chloe",
+    "chris",
+    "christine",
+    "christopher",
+    "claire",
+    "clara",
+    "colin",
+    "craig",
+    "cynthia",
+    "daisy",
+    "dan",
+    "daniel",
+    "david",
+    "dawn",
+    "dean",
+    "deborah",
+    "dennis",
+    "derek",
+    "diana",
+    "diane",
+    "donald",
+    "donna",
+    "dora",
+    "doris",
+    "dorothy",
+    "douglas",
+    "duncan",
+    "dylan",
+    "edith",
+    "edward",
+    "eileen",
+    "elaine",
+    "eleanor",
+    "elizabeth",
+    "ella",
+    "ellen",
+    "emily",
+    "emma",
+    "eric",
+    "ethan",
+    "eva",
+    "evelyn",
+    "felix",
+    "fiona",
+    "florence",
+    "frances",
+    "frank",
+    "fred",
+    "gary",
+    "george",
+    "gerald",
+    "gloria",
+    "gordon",
+    "grace",
+    "graham",
+    "grant",
+    "greg",
+    "hannah",
+    "harold",
+    "harriet",
+    "harry",
+    "hazel",
+    "heather",
+    "helen",
+    "henry",
+    "holly",
+    "howard",
+    "hugh",
+    "ian",
+    "irene",
+    "iris",
+    "isaac",
+    "isabel",
+    "ivan",
+    "ivy",
+    "jack",
+    "jacob",
+    "james",
+    "jane",
+    "janet",
+    "jason",
+    "jay",
+    "jean",
+    "jeff",
+    "jennifer",
+    "jenny",
+    "jeremy",
+    "jerry",
+    "jessica",
+    "jill",
+    "jim",
+    "joan",
+    "joanna",
+    "joe",
+    "john",
+    "jonathan",
+    "joseph",
+    "josh",
+    "joyce",
+    "judith",
+    "judy",
+    "julia",
+    "julian",
+    "julie",
+    "june",
+    "justin",
+    "karen",
+    "kate",
+    "katherine",
+    "kathleen",
+    "kay",
+    "keith",
+    "kelly",
+    "ken",
+    "kenneth",
+    "kevin",
+    "kim",
+    "kyle",
+    "larry",
+    "laura",
+    "lauren",
+    "lee",
+    "leo",
+    "leon",
+    "leonard",
+    "lewis",
+    "liam",
+    "lily",
+    "linda",
+    "lisa",
+    "logan",
+    "louis",
+    "louise",
+    "lucy",
+    "luke",
+    "lydia",
+    "lynn",
+    "margaret",
+    "maria",
+    "marie",
+    "mark",
+    "martha",
+    "martin",
+    "mary",
+    "matthew",
+    "max",
+    "maya",
+    "megan",
+    "melissa",
+    "michael",
+    "michelle",
+    "mike",
+    "molly",
+    "monica",
+    "nancy",
+    "naomi",
+    "natalie",
+    "nathan",
+    "neil",
+    "nicholas",
+    "nick",
+    "nicole",
+    "nina",
+    "nora",
+    "norman",
+    "oliver",
+    "olivia",
+    "oscar",
+    "owen",
+    "pamela",
+    "patricia",
+    "patrick",
+    "paul",
+    "paula",
+    "pauline",
+    "peter",
+    "philip",
+    "phoebe",
+    "rachel",
+    "ralph",
+    "ray",
+    "raymond",
+    "rebecca",
+    "richard",
+    "rita",
+    "robert",
+    "robin",
+    "roger",
+    "ronald",
+    "rosa",
+    "rose",
+    "rosie",
+    "ross",
+    "roy",
+    "ruby",
+    "russell",
+    "ruth",
+    "ryan",
+    "sally",
+    "sam",
+    "samantha",
+    "samuel",
+    "sandra",
+    "sara",
+    "sarah",
+    "scott",
+    "sean",
+    "sharon",
+    "sheila",
+    "shirley",
+    "simon",
+    "sophia",
+    "sophie",
+    "stella",
+    "stephanie",
+    "stephen",
+    "steve",
+    "stewart",
+    "stuart",
+    "sue",
+    "susan",
+    "suzanne",
+    "sylvia",
+    "teresa",
+    "terry",
+    "theo",
+    "theresa",
+    "thomas",
+    "tim",
+    "timothy",
+    "tina",
+    "toby",
+    "tom",
+    "tony",
+    "tracy",
+    "valerie",
+    "vera",
+    "veronica",
+    "victor",
+    "victoria",
+    "vincent",
+    "violet",
+    "virginia",
+    "walter",
+    "wayne",
+    "wendy",
+    "william",
+    "zoe",
+];
+
+/// Whether a word is a common given name, and hardly anything else.
+fn given(word: &str) -> bool {
+    GIVEN.binary_search(&word).is_ok()
+}
+
+/// Given names that are everyday words too; they need a lead-in or the question for the name.
+const ALSO_WORDS: &[&str] = &[
+    "mark", "may", "dawn", "grace", "grant", "bill", "dean", "rose", "ray", "june", "frank", "max",
+    "will", "jay", "sue", "kay", "holly", "ivy", "hazel", "ruby", "iris", "violet", "amber",
+    "daisy", "lily",
+];
+
+/// What leads in to a name.
+const LEADS: &[&[&str]] = &[
+    &["my", "name", "is"],
+    &["the", "name", "is"],
+    &["name", "is"],
+    &["name", "of"],
+    &["i", "am", "called"],
+    &["call", "me"],
+    &["this", "is"],
+    &["i", "am"],
+    &["it", "is"],
+    &["it", "is", "for"],
+    &["under"],
+    &["name"],
+    &["that", "is"],
+    &["that", "would", "be"],
+    &["put", "it", "under"],
+    &["for"],
+    &["here", "is"],
+    &["put"],
+    &["down", "as"],
+    &["say"],
+    &["book", "me", "in", "as"],
+    &["make", "it"],
+];
+
+/// Words that are no part of a name.
+fn no_name(word: &str) -> bool {
+    matches!(
+        word,
+        "a" | "an"
+            | "the"
+            | "to"
+            | "of"
+            | "in"
+            | "on"
+            | "at"
+            | "is"
+            | "are"
+            | "be"
+            | "it"
+            | "that"
+            | "this"
+            | "and"
+            | "or"
+            | "with"
+            | "am"
+            | "was"
+            | "so"
+            | "i"
+            | "you"
+            | "me"
+            | "my"
+            | "your"
+            | "we"
+            | "can"
+            | "could"
+            | "would"
+            | "will"
+            | "like"
+            | "want"
+            | "have"
+            | "need"
+            | "not"
+            | "no"
+            | "yes"
+            | "yeah"
+            | "please"
+            | "for"
+            | "by"
+            | "as"
+            | "what"
+            | "how"
+            | "when"
+            | "where"
+            | "who"
+            | "why"
+            | "um"
+            | "uh"
+            | "er"
+            | "erm"
+            | "well"
+            | "okay"
+            | "oh"
+            | "hi"
+            | "hello"
+            | "thanks"
+            | "thank"
+            | "name"
+            | "sure"
+            | "just"
+            | "here"
+            | "speaking"
+            | "calling"
+            | "again"
+            | "spelled"
+            | "under"
+            | "put"
+            | "down"
+            | "sorry"
+            | "appointment"
+            | "booking"
+            | "book"
+            | "move"
+            | "cancel"
+            | "change"
+            | "tomorrow"
+            | "today"
+            | "next"
+            | "week"
+            | "morning"
+            | "afternoon"
+            | "noon"
+            | "monday"
+            | "tuesday"
+            | "wednesday"
+            | "thursday"
+            | "friday"
+            | "saturday"
+            | "sunday"
+            | "one"
+            | "two"
+            | "three"
+            | "four"
+            | "five"
+            | "six"
+            | "seven"
+            | "eight"
+            | "nine"
+            | "ten"
+            | "eleven"
+            | "twelve"
+            | "half"
+            | "quarter"
+            | "past"
+            | "o'clock"
+            | "am"
+            | "pm"
+            | "not,"
+            | "do"
+            | "does"
+            | "did"
+            | "know"
+            | "don"
+            | "say"
+            | "said"
+            | "but"
+            | "if"
+            | "any"
+            | "some"
+            | "there"
+            | "ring"
+            | "ringing"
+            | "looking"
+            | "trying"
+            | "going"
+            | "free"
+            | "fine"
+            | "good"
+            | "great"
+            | "right"
+            | "that's"
+            | "got"
+            | "get"
+            | "about"
+            | "from"
+            | "wondering"
+            | "afraid"
+            | "after"
+            | "hoping"
+            | "call"
+            | "first"
+            | "last"
+            | "surname"
+            | "mistake"
+            | "meant"
+            | "mean"
+            | "actually"
+            | "make"
+            | "wrong"
+            | "correct"
+            | "really"
+            | "called"
+            | "everything"
+            | "all"
+            | "now"
+            | "later"
+            | "day"
+            | "time"
+            | "date"
+            | "person"
+            | "someone"
+            | "visit"
+            | "checkup"
+            | "slot"
+            | "calling,"
+            | "us"
+            | "than"
+    )
+}
+
+/// A name in an utterance. `asked` says that the agent asked for it, so that bare words are one.
+pub(crate) fn find(tokens: &[Token], text: &str, asked: bool) -> Option<(String, usize, usize)> {
+    let words: Vec<&str> = tokens.iter().map(|t| t.text.as_str()).collect();
+    let mut best: Option<(usize, usize)> = None;
+    for lead in LEADS {
+        for at in 0..words.len() {
+            if words[at..].starts_with(lead) {
+                let from = at + lead.len();
+                let to = run(&words, from, 3);
+                let sure = matches!(lead.last(), Some(&"called" | &"under" | &"me"))
+                    || lead.contains(&"name");
+                // "It is Friday", "I am calling": only a known name without a clear lead-in.
+                if to > from && (asked || (sure && lead.contains(&"name")) || given(words[from])) {
+                    let longer = best.is_none_or(|(f, _)| from > f || lead.contains(&"name"));
+                    if longer {
+                        best = Some((from, to));
+                    }
+                }
+            }
+        }
+    }
+    // "Rose here", "Tom speaking".
+    if best.is_none() {
+        best = words.iter().enumerate().skip(1).find_map(|(i, w)| {
+            (matches!(*w, "speaking" | "here") && given(words[i - 1])).then(|| (i - 1, i))
+        });
+    }
+    if asked && best.is_none() {
+        if let Some((name, from, to)) = spell::letters(tokens) {
+            return Some((titled(&name), from, to));
+        }
+        let from = (0..words.len()).find(|&i| given(words[i]) || !no_name(words[i]))?;
+        let to = run(&words, from, 4);
+        let others = words
+            .iter()
+            .enumerate()
+            .filter(|(i, w)| (*i < from || *i >= to) && !no_name(w))
+            .count();
+        if to > from && (given(words[from]) || others <= 1) {
+            best = Some((from, to));
+        }
+    }
+    if best.is_none() {
+        // A name that can be nothing else.
+        best = words
+            .iter()
+            .position(|w| given(w) && !ALSO_WORDS.contains(w))
+            .map(|i| (i, run(&words, i, 2)));
+    }
+    let (from, to) = best?;
+    let name = text.get(tokens[from].start..tokens[to - 1].end)?;
+    let name = name.trim_end_matches("'s").trim_end_matches("’s");
+    Some((titled(name), from, to))
+}
+
+/// How far a name goes from `from`: words that may be part of one, at most `most`.
+fn run(words: &[&str], from: usize, most: usize) -> usize {
+    let mut to = from;
+    while to < words.len()
+        && to - from < most
+        && (!no_name(words[to]) || (to == from && given(words[to])))
+        && words[to].chars().all(|c| c.is_alphabetic() || c == '-')
+    {
+        to += 1;
+    }
+    to
+}
+
+/// Each word with a capital, as names are written; what has capitals already stays.
+fn titled(name: &str) -> String {
+    if name.chars().any(char::is_uppercase) && !name.chars().all(|c| !c.is_lowercase()) {
+        return name.to_owned();
+    }
+    name.split_whitespace()
+        .map(|word| {
+            let mut chars = word.chars();
+            chars.next().map_or_else(String::new, |c| {
+                c.to_uppercase()
+                    .chain(chars.flat_map(char::to_lowercase))
+                    .collect()
+            })
+        })
+        .collect::<Vec<String>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::words::tokens;
+
+    fn name(text: &str, asked: bool) -> Option<String> {
+        find(&tokens(text), text, asked).map(|n| n.0)
+    }
+
+    #[test]
+    fn the_list_can_be_searched() {
+        assert!(GIVEN.is_sorted());
+    }
+
+    #[test]
+    fn names_are_found_behind_their_lead_in() {
+        assert_eq!(
+            name("hi my name is tom hill and i need a visit", false).as_deref(),
+            Some("Tom Hill")
+        );
+        assert_eq!(
+            name("could you book laura in for friday", false).as_deref(),
+            Some("Laura")
+        );
+        assert_eq!(name("i am calling about prices", false), None);
+    }
+
+    #[test]
+    fn a_bare_answer_is_the_name_when_it_was_asked_for() {
+        assert_eq!(
+            name("zsofia kovacs", true).as_deref(),
+            Some("Zsofia Kovacs")
+        );
+        assert_eq!(name("um it's john please", true).as_deref(), Some("John"));
+        assert_eq!(name("j o a n", true).as_deref(), Some("Joan"));
+        assert_eq!(
+            name("Anne-Marie O'Neil", true).as_deref(),
+            Some("Anne-Marie O'Neil")
+        );
+        assert_eq!(name("i do not know", true), None);
+    }
+}
