@@ -33,6 +33,8 @@ pub struct Settings {
     pub key: Option<ApiKey>,
     /// Which model. Default `gpt-4.1-mini`.
     pub model: String,
+    /// More headers for every request, by name. Default: none.
+    pub headers: Vec<(String, ApiKey)>,
     /// How long the first piece of the reply may take. Default 20 s, as ElevenLabs' `llm_timeout`.
     pub first_piece: Duration,
     /// How long any later piece may take. Default 10 s.
@@ -45,6 +47,7 @@ impl Default for Settings {
             base_url: OPENAI_URL.to_owned(),
             key: None,
             model: "gpt-4.1-mini".to_owned(),
+            headers: Vec::new(),
             first_piece: Duration::from_secs(20),
             next_piece: Duration::from_secs(10),
         }
@@ -107,6 +110,9 @@ impl ChatCompletions {
             .json(&body(&self.settings, &request));
         if let Some(key) = &self.settings.key {
             post = post.bearer_auth(key.expose());
+        }
+        for (name, value) in &self.settings.headers {
+            post = post.header(name, value.expose());
         }
         let response = timeout(self.settings.first_piece, post.send())
             .await
