@@ -1,0 +1,224 @@
+//! The port: connections, routes, and how it all ends.
+
+mod cors;
+
+use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Answerer, Problem, Registry, Settings, access::Origins, admission::Admission, conversation,
+    ids, rest, signature::Signer,
+};
+
+/// Everything the routes need.
+pub(crate) struct House {
+    pub(crate) settings: Settings,
+    pub(crate) origins: Origins,
+    pub(crate) registry: Registry,
+    pub(crate) answerer: Arc<dyn Answerer>,
+    pub(crate) signer: Signer,
+    pub(crate) admission: Arc<Admission>,
+    /// Conversations, which outlive the HTTP connection they came by.
+    pub(crate) calls: TaskTracker,
+    /// No new conversations.
+    pub(crate) closing: CancellationToken,
+    /// Running conversations end now.
+    pub(crate) closed: CancellationToken,
+}
+
+/// A server that has its port.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    house: Arc<House>,
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The port is taken, or may not be used.
+    #[error("could not listen on {address}")]
+    Port {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Other machines could call it, and nobody would be asked who they are.
+    #[error("a server on {address}, which other machines can reach, needs at least one API key")]
+    Open {
+        /// Where.
+        address: SocketAddr,
+    },
+}
+
+impl Server {
+    /// Takes the port. Connections are answered once [`Server::run`] runs.
+    pub async fn bind(
+        settings: Settings,
+        registry: Registry,
+        answerer: Arc<dyn Answerer>,
+    ) -> Result<Self, BindError> {
+        let address = settings.bind;
+        if settings.keys.is_empty() && !address.ip().is_loopback() {
+            return Err(BindError::Open { address });
+        }
+        let port = |source| BindError::Port { address, source };
+        let listener = TcpListener::bind(address).await.map_err(port)?;
+        let address = listener.local_addr().map_err(port)?;
+        let limits = &settings.limits;
+        let house = House {
+            origins: Origins {
+                open: settings.keys.is_empty(),
+                allowed: settings.allowed_origins.clone(),
+                development: settings.development,
+            },
+            signer: Signer::new(ids::secret(), limits.signed_url),
+            admission: Arc::new(Admission::new(
+                limits.conversations,
+                limits.conversations_per_key,
+            )),
+            calls: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            closed: CancellationToken::new(),
+            settings,
+            registry,
+            answerer,
+        };
+        Ok(Self {
+            listener,
+            address,
+            house: Arc::new(house),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop`; then takes no new calls and lets those under way finish, for as long as
+    /// [`Limits::drain`](crate::Limits::drain) allows.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let house = self.house;
+        let service = TowerToHyperService::new(routes(&house));
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(house.settings.limits.head)
+            // The default buffer grows to 400 KiB; heads of this API are small.
+            .max_buf_size(32 * 1024);
+        let connections = Arc::new(Semaphore::new(house.settings.limits.connections));
+        let open = TaskTracker::new();
+        let accept = async {
+            loop {
+                let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+                    break;
+                };
+                let Some(stream) = accept(&self.listener).await else {
+                    continue;
+                };
+                let connection = http
+                    .serve_connection(TokioIo::new(stream), service.clone())
+                    .with_upgrades();
+                let closing = house.closing.clone();
+                open.spawn(async move {
+                    let mut connection = std::pin::pin!(connection);
+                    tokio::select! {
+                        _ = connection.as_mut() => {}
+                        () = closing.cancelled() => {
+                            connection.as_mut().graceful_shutdown();
+                            let _ = connection.await;
+                        }
+                    }
+                    drop(permit);
+                });
+            }
+        };
+        tokio::select! {
+            () = accept => {}
+            () = stop => {}
+        }
+        drop(self.listener);
+        house.closing.cancel();
+        open.close();
+        house.calls.close();
+        let drain = house.settings.limits.drain;
+        let finished = async {
+            open.wait().await;
+            house.calls.wait().await;
+        };
+        if timeout(drain, finished).await.is_err() {
+            tracing::info!(
+                calls = house.admission.count(),
+                "ending the calls that are left"
+            );
+            house.closed.cancel();
+            // Long enough for a close frame and its answer.
+            let _ = timeout(conversation::FAREWELL * 2, house.calls.wait()).await;
+        }
+    }
+}
+
+/// The next connection. Errors of a single connection are passed over; when the process has no more file descriptors,
+/// waiting is all that helps.
+async fn accept(listener: &TcpListener) -> Option<TcpStream> {
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            // Frames are small and each of them is awaited by somebody.
+            let _ = stream.set_nodelay(true);
+            Some(stream)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+fn routes(house: &Arc<House>) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/v1/convai/conversation", get(conversation::open))
+        .merge(rest::routes())
+        .fallback(nowhere)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(house),
+            cors::guard,
+        ))
+        .with_state(Arc::clone(house))
+}
+
+async fn health(State(house): State<Arc<House>>) -> Response {
+    let conversations = house.admission.count();
+    axum::Json(serde_json::json!({"status": "ok", "conversations": conversations})).into_response()
+}
+
+async fn nowhere(request: Request) -> Problem {
+    Problem::no_route(request.uri().path())
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,120 @@
+//! Agents in this process.
+
+mod llm;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use agent::{Agent, Options, Providers, config::Config};
+use protocol::agents::ErrorType;
+use providers::{ApiKey, ProviderError, tool::Tool};
+
+use crate::{Answer, Answerer, Begun, Call, Ending, Limits, Refusal, StoredAgent, ids};
+
+/// Gives agents what they hear, think and speak with. The program wires vendors in here.
+pub trait Engine: Send + Sync {
+    /// For one conversation with this agent. Asked at every call, so it should be quick.
+    ///
+    /// # Errors
+    /// What keeps the agent from being talked to; the caller is told.
+    fn equip(&self, agent: &StoredAgent) -> Result<Equipment, ProviderError>;
+}
+
+/// What an agent is given.
+pub struct Equipment {
+    /// What it hears, thinks and speaks with. An agent with an llm of its own (`custom-llm`) uses that instead.
+    pub providers: Providers,
+    /// What it can do.
+    pub tools: Vec<Arc<dyn Tool>>,
+}
+
+/// Runs every conversation as a task of this process.
+pub struct InProcess {
+    engine: Arc<dyn Engine>,
+    secrets: BTreeMap<String, ApiKey>,
+    options: Options,
+}
+
+impl InProcess {
+    /// Agents equipped by `engine`. `secrets` are what agents name as `{"secret_id": …}`.
+    pub fn new(
+        engine: Arc<dyn Engine>,
+        secrets: BTreeMap<String, ApiKey>,
+        limits: &Limits,
+    ) -> Self {
+        let options = Options {
+            ping_every: limits.ping,
+            // The socket's own limit comes first and says more.
+            receive_timeout: limits.receive + Duration::from_secs(5),
+            ..Options::default()
+        };
+        Self {
+            engine,
+            secrets,
+            options,
+        }
+    }
+
+    /// The same with other options for every conversation. Its id, trust and seed are set for each.
+    #[must_use]
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    fn begin(&self, call: Call) -> Result<Begun, Refusal> {
+        let stored = &call.agent;
+        let config = Config::from_value(stored.document.clone())
+            .map_err(|error| Refusal::new(ErrorType::ValueError, error.to_string()))?;
+        let Equipment {
+            mut providers,
+            tools,
+        } = self.engine.equip(stored).map_err(|error| unable(&error))?;
+        let wanted = call
+            .initiation
+            .conversation_config_override
+            .agent
+            .prompt
+            .llm
+            .as_deref();
+        if let Some(own) = llm::own(&config, wanted, &self.secrets)? {
+            providers.llm = own;
+        }
+        let agent = Agent::new(stored.id.clone(), config, providers, tools);
+        let (link, edge) = agent::link();
+        let mut handle = agent.start(
+            link,
+            Options {
+                conversation: Some(call.conversation_id),
+                trusted: call.trusted,
+                seed: ids::seed(),
+                ..self.options.clone()
+            },
+        );
+        Ok(Begun {
+            sender: edge.sender,
+            receiver: edge.receiver,
+            ending: Box::pin(async move {
+                let ending = handle.ended().await;
+                Ending {
+                    code: ending.code,
+                    reason: ending.message,
+                }
+            }),
+        })
+    }
+}
+
+impl Answerer for InProcess {
+    fn answer(&self, call: Call) -> Answer<'_> {
+        let begun = self.begin(call);
+        Box::pin(std::future::ready(begun))
+    }
+}
+
+fn unable(error: &ProviderError) -> Refusal {
+    let error_type = match error {
+        ProviderError::Unsupported { .. } => ErrorType::ValueError,
+        _ => ErrorType::HttpException,
+    };
+    Refusal::new(error_type, error.to_string())
+}

@@ -1,0 +1,148 @@
+//! An agent's own llm: `custom-llm`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use agent::config::Config;
+use protocol::agents::ErrorType;
+use providers::{
+    ApiKey,
+    llm::Llm,
+    openai::{ChatCompletions, Settings},
+};
+use serde_json::Value;
+
+use crate::Refusal;
+
+/// The llm that the agent brings along, if it is to be used. `wanted` is the caller's own choice of llm.
+pub(super) fn own(
+    config: &Config,
+    wanted: Option<&str>,
+    secrets: &BTreeMap<String, ApiKey>,
+) -> Result<Option<Arc<dyn Llm>>, Refusal> {
+    let prompt = &config.view.conversation_config.agent.prompt;
+    if wanted.or(prompt.llm.as_deref()) != Some("custom-llm") {
+        return Ok(None);
+    }
+    let custom = prompt
+        .custom_llm
+        .as_ref()
+        .filter(|custom| custom.is_object());
+    let url = custom
+        .and_then(|custom| custom.get("url"))
+        .and_then(Value::as_str);
+    let (Some(custom), Some(url)) = (custom, url) else {
+        return Err(wrong("custom_llm.url is missing"));
+    };
+    if custom.get("api_type").and_then(Value::as_str) == Some("responses") {
+        return Err(wrong(
+            "custom_llm.api_type \"responses\" is not supported yet; use chat_completions",
+        ));
+    }
+    let defaults = Settings::default();
+    let settings = Settings {
+        base_url: url
+            .trim_end_matches('/')
+            .trim_end_matches("/chat/completions")
+            .to_owned(),
+        key: match custom.get("api_key") {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(secret(value, secrets, "api_key")?),
+        },
+        model: custom
+            .get("model_id")
+            .and_then(Value::as_str)
+            .map_or(defaults.model, str::to_owned),
+        headers: headers(custom, secrets)?,
+        ..Settings::default()
+    };
+    let llm = ChatCompletions::new(settings).map_err(|error| wrong(&error.to_string()))?;
+    Ok(Some(Arc::new(llm)))
+}
+
+fn headers(
+    custom: &Value,
+    secrets: &BTreeMap<String, ApiKey>,
+) -> Result<Vec<(String, ApiKey)>, Refusal> {
+    let Some(Value::Object(headers)) = custom.get("request_headers") else {
+        return Ok(Vec::new());
+    };
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = match value {
+                Value::String(text) => ApiKey::new(text),
+                other => secret(other, secrets, name)?,
+            };
+            Ok((name.clone(), value))
+        })
+        .collect()
+}
+
+/// A secret by its name, wherever the contract lets one stand.
+fn secret(
+    value: &Value,
+    secrets: &BTreeMap<String, ApiKey>,
+    field: &str,
+) -> Result<ApiKey, Refusal> {
+    let name = ["secret_id", "env_var_label"]
+        .iter()
+        .find_map(|kind| value.get(kind)?.as_str());
+    let Some(name) = name else {
+        return Err(wrong(&format!(
+            "custom_llm.{field} must name a secret, as {{\"secret_id\": \"…\"}}"
+        )));
+    };
+    secrets.get(name).cloned().ok_or_else(|| {
+        wrong(&format!(
+            "this server has no secret {name} (custom_llm.{field})"
+        ))
+    })
+}
+
+fn wrong(message: &str) -> Refusal {
+    Refusal::new(ErrorType::ValueError, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn config(custom: &Value) -> Config {
+        let prompt = json!({"llm": "custom-llm", "custom_llm": custom});
+        Config::from_value(json!({"conversation_config": {"agent": {"prompt": prompt}}})).unwrap()
+    }
+
+    #[test]
+    fn an_endpoint_of_the_agents_own_is_used() {
+        let secrets = [("key".to_owned(), ApiKey::new("s"))].into();
+        let custom = json!({"url": "http://127.0.0.1:9/v1/chat/completions", "model_id": "tiny",
+            "api_key": {"secret_id": "key"}, "request_headers": {"X-Team": "blue", "X-Key": {"secret_id": "key"}}});
+        let llm = own(&config(&custom), None, &secrets).unwrap().unwrap();
+        assert_eq!(llm.name(), "tiny at 127.0.0.1:9");
+        assert!(
+            own(&config(&custom), Some("gpt-4o"), &secrets)
+                .unwrap()
+                .is_none(),
+            "the caller chose another"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let message = |custom: Value| {
+            own(&config(&custom), None, &BTreeMap::new())
+                .err()
+                .unwrap()
+                .message
+        };
+        assert!(message(json!({})).contains("custom_llm.url"));
+        assert!(
+            message(json!({"url": "http://x", "api_key": {"secret_id": "gone"}}))
+                .contains("no secret gone")
+        );
+        assert!(message(json!({"url": "ftp://x"})).contains("http"));
+        assert!(message(json!({"url": "http://x", "api_type": "responses"})).contains("responses"));
+    }
+}

@@ -1,0 +1,46 @@
+//! The platform over HTTP: agents, and the socket over which they are talked to, as ElevenLabs' SDKs expect them.
+//!
+//! [`Server::bind`] takes [`Settings`], a [`Registry`] of agents and an [`Answerer`], which begins conversations. The
+//! server knows who may come in, how messages travel and how much there may be of everything; what an agent says is
+//! the answerer's business. [`InProcess`] is the answerer that runs agents in this process.
+//!
+//! # Where the contract leaves a gap
+//!
+//! | Gap | What is done here |
+//! |---|---|
+//! | refusals at the socket | the upgrade is accepted, one `error` message says why, then a close with the same code |
+//! | first message is not an initiation, or there is none for 3 s | the conversation begins with the agent's defaults |
+//! | the self-hosted door's path | the same path without an `agent_id`; the first message must be `enclave_setup_config` |
+//! | the self-hosted door's credentials | a key, or a signed URL for any agent of this server; nothing where no keys are set |
+//! | code of too many conversations | 3008, as the official widget expects of a queue that ran out |
+//! | `error_type` of too many conversations, of a bad key and of a stop | none is documented: `unknown`, `value_error`, none |
+//! | a second initiation or setup | `invalid_message`, 1008 |
+//! | kinds the server does not know | ignored, so that newer clients can talk to it |
+//! | binary frames | `invalid_message`, 1008 |
+//! | messages above the limit | `invalid_message`, 1008; the rest of the message is read and thrown away, up to 32 MiB |
+//! | ping interval | 2 s; `ping_ms` is null until the first pong, then the last round trip |
+//! | the server stops | running conversations go on for up to 30 s; then 1001, which both SDKs take as an orderly end |
+//! | permessage-deflate | not taken up |
+//! | PATCH | objects change field by field, lists and plain values whole; null is kept as a value |
+
+mod access;
+mod admission;
+mod agents;
+mod answerer;
+mod conversation;
+mod http;
+mod ids;
+mod in_process;
+mod problem;
+mod rest;
+mod settings;
+pub mod shelf;
+mod signature;
+
+pub use access::Keys;
+pub use agents::{Origin, Registry, StoredAgent};
+pub use answerer::{Answer, Answerer, Begun, Call, Ending, Refusal};
+pub use http::{BindError, Server};
+pub use in_process::{Engine, Equipment, InProcess};
+pub use problem::Problem;
+pub use settings::{Limits, Settings};

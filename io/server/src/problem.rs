@@ -1,0 +1,184 @@
+//! What goes wrong with a request, in the shape ElevenLabs' SDKs read.
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::ids;
+
+/// Why a request was not done. Written as `{"detail": {type, code, message, status, request_id, param?}}`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    code: &'static str,
+    message: String,
+    param: Option<String>,
+}
+
+impl Problem {
+    fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            kind,
+            code,
+            message: message.into(),
+            param: None,
+        }
+    }
+
+    pub(crate) fn at(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "validation_error",
+            "invalid_parameters",
+            message,
+        )
+    }
+
+    pub(crate) fn missing(param: &str) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "validation_error",
+            "missing_required_field",
+            format!("{param} is required."),
+        )
+        .at(param)
+    }
+
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "malformed_json",
+            message,
+        )
+    }
+
+    pub(crate) fn too_large() -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "invalid_request",
+            "request_too_large",
+            "The body is too large.",
+        )
+    }
+
+    pub(crate) fn missing_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "authentication_error",
+            "missing_api_key",
+            "An API key is needed, in the header xi-api-key, X-API-Key or Authorization: Bearer.",
+        )
+    }
+
+    pub(crate) fn invalid_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "authentication_error",
+            "invalid_api_key",
+            "This API key is not known here.",
+        )
+    }
+
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "authorization_error",
+            "forbidden",
+            message,
+        )
+    }
+
+    pub(crate) fn no_agent(id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "agent_not_found",
+            format!("There is no agent with the id {id}."),
+        )
+        .at("agent_id")
+    }
+
+    pub(crate) fn no_tool(id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "tool_not_found",
+            format!("There is no tool with the id {id}."),
+        )
+        .at("tool_id")
+    }
+
+    pub(crate) fn no_route(path: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "not_found",
+            format!("There is nothing at {path}."),
+        )
+    }
+
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "conflict", message)
+    }
+
+    pub(crate) fn not_built(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "authorization_error",
+            "feature_not_available",
+            message,
+        )
+    }
+
+    pub(crate) fn storage(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "service_unavailable",
+            "service_unavailable",
+            message,
+        )
+    }
+
+    /// What is wrong, in a sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let request_id = ids::new("");
+        let mut detail = json!({
+            "type": self.kind,
+            "code": self.code,
+            "message": self.message,
+            "status": self.code,
+            "request_id": request_id,
+        });
+        if let Some(param) = self.param {
+            detail["param"] = param.into();
+        }
+        let mut response = (self.status, Json(json!({ "detail": detail }))).into_response();
+        if let Ok(id) = request_id.parse() {
+            response.headers_mut().insert("request-id", id);
+        }
+        response
+    }
+}

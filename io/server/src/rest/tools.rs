@@ -1,0 +1,143 @@
+//! `/v1/convai/tools`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::HeaderMap,
+    routing::get,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{body::Body, need_key};
+use crate::{
+    Problem,
+    agents::{PageQuery, merge},
+    http::House,
+};
+
+pub(super) fn routes() -> Router<Arc<House>> {
+    Router::new()
+        .route("/v1/convai/tools", get(list).post(create))
+        .route(
+            "/v1/convai/tools/{id}",
+            get(show).patch(update).delete(delete),
+        )
+        .route("/v1/convai/tools/{id}/dependent-agents", get(dependents))
+}
+
+type House_ = State<Arc<House>>;
+
+async fn create(State(house): House_, Body(document): Body) -> Result<Json<Value>, Problem> {
+    Ok(Json(
+        house.registry.put_tool(None, document).await?.to_rest(),
+    ))
+}
+
+async fn show(
+    State(house): House_,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    need_key(&house, &headers)?;
+    let tool = house
+        .registry
+        .tool(&id)
+        .ok_or_else(|| Problem::no_tool(&id))?;
+    Ok(Json(tool.to_rest()))
+}
+
+async fn update(
+    State(house): House_,
+    Path(id): Path<String>,
+    Body(changes): Body,
+) -> Result<Json<Value>, Problem> {
+    let tool = house
+        .registry
+        .tool(&id)
+        .ok_or_else(|| Problem::no_tool(&id))?;
+    let mut document = tool.document.clone();
+    merge(&mut document, changes);
+    Ok(Json(
+        house
+            .registry
+            .put_tool(Some(&id), document)
+            .await?
+            .to_rest(),
+    ))
+}
+
+#[derive(Deserialize)]
+struct Force {
+    force: Option<String>,
+}
+
+async fn delete(
+    State(house): House_,
+    Path(id): Path<String>,
+    Query(query): Query<Force>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    need_key(&house, &headers)?;
+    let users = house.registry.dependents(&id);
+    if !users.is_empty() && query.force.as_deref() != Some("true") {
+        let ids: Vec<&str> = users.iter().map(|agent| agent.id.as_str()).collect();
+        return Err(Problem::conflict(format!(
+            "The tool {id} is used by {}. Pass force=true to delete it all the same.",
+            ids.join(", ")
+        )));
+    }
+    house.registry.delete_tool(&id).await?;
+    Ok(Json(json!({})))
+}
+
+async fn list(
+    State(house): House_,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    need_key(&house, &headers)?;
+    let mut tools = house.registry.tools();
+    tools.retain(|tool| {
+        let kind = tool
+            .document
+            .pointer("/tool_config/type")
+            .and_then(Value::as_str);
+        query.matches(tool.name())
+            && query
+                .types
+                .as_deref()
+                .is_none_or(|wanted| Some(wanted) == kind)
+    });
+    let page = query.cut(tools, |tool| &tool.id)?;
+    Ok(Json(json!({
+        "tools": page.items.iter().map(|tool| tool.to_rest()).collect::<Vec<_>>(),
+        "has_more": page.next_cursor.is_some(),
+        "next_cursor": page.next_cursor,
+    })))
+}
+
+async fn dependents(
+    State(house): House_,
+    Path(id): Path<String>,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    need_key(&house, &headers)?;
+    if house.registry.tool(&id).is_none() {
+        return Err(Problem::no_tool(&id));
+    }
+    let page = query.cut(house.registry.dependents(&id), |agent| &agent.id)?;
+    let agents: Vec<Value> = page
+        .items
+        .iter()
+        .map(|agent| json!({"type": "available", "id": agent.id, "name": agent.name(), "access_level": "admin"}))
+        .collect();
+    Ok(Json(json!({
+        "agents": agents,
+        "has_more": page.next_cursor.is_some(),
+        "next_cursor": page.next_cursor,
+    })))
+}
