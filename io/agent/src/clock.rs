@@ -157,6 +157,10 @@ impl Clock {
                     let at = state.now + duration;
                     state.sleepers.push((at, sender));
                     driven.waiting.fetch_add(1, Ordering::SeqCst);
+                    // Whoever is asked whether it has settled may say yes now.
+                    for (_, waker) in &state.wakers {
+                        waker.wake_by_ref();
+                    }
                 }
                 let _ = due.await;
             }
