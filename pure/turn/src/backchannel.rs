@@ -101,6 +101,33 @@ impl Ignored {
         true
     }
 
+    /// Whether `said`, of which more may follow, may become nothing but such words: its end begins one of them.
+    pub(crate) fn may_cover(&self, said: &[String], parting: bool) -> bool {
+        let mut rest = said;
+        while !rest.is_empty() {
+            if self.begins(rest, parting) {
+                return true;
+            }
+            let Some(length) = self.leading(rest, parting) else {
+                return false;
+            };
+            rest = &rest[length..];
+        }
+        false
+    }
+
+    fn begins(&self, rest: &[String], parting: bool) -> bool {
+        let farewells = if parting { FAREWELLS } else { &[] };
+        BACKCHANNELS
+            .iter()
+            .chain(farewells)
+            .any(|term| term.len() > rest.len() && term.iter().zip(rest).all(|(a, b)| a == b))
+            || self
+                .terms
+                .iter()
+                .any(|term| term.len() > rest.len() && term.starts_with(rest))
+    }
+
     /// How many words at the start of `rest` are one such term; the longest wins.
     fn leading(&self, rest: &[String], parting: bool) -> Option<usize> {
         let farewells = if parting { FAREWELLS } else { &[] };
@@ -141,6 +168,14 @@ mod tests {
         for text in ["yeah but no", "okay stop", "", "no", "I", "one"] {
             assert!(!covers(text), "{text}");
         }
+    }
+
+    #[test]
+    fn the_beginning_of_a_term_may_become_one() {
+        let ignored = Ignored::new(&["take your time".to_owned()]);
+        assert!(ignored.may_cover(&words("okay take your"), false));
+        assert!(!ignored.may_cover(&words("take it"), false));
+        assert!(!ignored.covers(&words("take your"), false));
     }
 
     #[test]

@@ -128,16 +128,17 @@ impl Conversation {
         }
         let nothing = if self.is_echo(utterance, &said) {
             Some("echo of the agent")
-        } else if self.ignored.covers(&said, parting) {
+        } else if self.ignored.covers(&said, parting)
+            || (!done && self.ignored.may_cover(&said, parting))
+        {
             Some("backchannel")
         } else {
             None
         };
         match nothing {
             Some(because) if done => Verdict::Nothing(because),
-            Some(_) => Verdict::Undecided,
             None if done || utterance.voiced >= self.settings.barge_in => Verdict::Interruption,
-            None => Verdict::Undecided,
+            _ => Verdict::Undecided,
         }
     }
 

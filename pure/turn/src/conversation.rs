@@ -178,7 +178,7 @@ impl Conversation {
             } => self.on_tool_requested(reply, call, interruptible, timeout),
             Input::ToolFinished { call, outcome } => self.on_tool_finished(call, outcome),
             Input::ReplyComplete { reply } => {
-                self.on_written(reply, crate::reply::Writing::Complete)
+                self.on_written(reply, crate::reply::Writing::Complete);
             }
             Input::ReplyFailed { reply } => self.on_written(reply, crate::reply::Writing::Failed),
             Input::Chunk {
@@ -328,13 +328,13 @@ impl Conversation {
 
     /// The agent begins a turn with a new reply.
     pub(crate) fn take_floor(&mut self, origin: Origin, overlap: UserTurn) {
+        let answers = origin != Origin::ReEngage;
         let reply = self.new_reply(origin.clone());
         self.out.push(Output::Generate {
             reply: reply.id,
-            origin: origin.clone(),
+            origin,
             speculative: None,
         });
-        let answers = origin != Origin::ReEngage;
         self.floor = Floor::Agent(AgentTurn::new(reply, overlap, self.now, answers));
     }
 

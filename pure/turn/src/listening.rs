@@ -307,12 +307,11 @@ impl Conversation {
             turn.overlap.keep_typed(text);
             return;
         }
-        let mut turn = match self.stop_agent() {
-            Some((overlap, _)) => overlap,
-            None => {
-                self.forget_speculation_for_good();
-                self.take_user_turn().unwrap_or_default()
-            }
+        let mut turn = if let Some((overlap, _)) = self.stop_agent() {
+            overlap
+        } else {
+            self.forget_speculation_for_good();
+            self.take_user_turn().unwrap_or_default()
         };
         turn.settle();
         let spoken = turn.take_said();

@@ -31,6 +31,10 @@ const LONGEST: usize = 64 * 1024;
 const CHARACTERS_A_SECOND: u128 = 15;
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "marks that do not depend on each other"
+)]
 pub(crate) struct Reply {
     pub(crate) id: ReplyId,
     pub(crate) origin: Origin,

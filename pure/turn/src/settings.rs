@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// Everything about turns that can be chosen. Names follow ElevenLabs' agent configuration where it has one.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 pub struct Settings {
     /// Whether the agent speaks first. Default false.
     pub greets: bool,
@@ -20,7 +24,7 @@ pub struct Settings {
     /// How much speech opens an utterance. Default 60 ms.
     pub speech_onset: Duration,
     /// How much silence closes an utterance, so that the recogniser gives its final text. Shorter than the shortest wait for
-    /// the end of a turn. Default 240 ms.
+    /// the end of a turn. Default 200 ms.
     pub utterance_pause: Duration,
     /// How long speech must last before its partial words may interrupt the agent. Default 250 ms.
     pub barge_in: Duration,
@@ -102,7 +106,7 @@ impl Default for Settings {
             speculative: true,
             voice_threshold: 0.5,
             speech_onset: Duration::from_millis(60),
-            utterance_pause: Duration::from_millis(240),
+            utterance_pause: Duration::from_millis(200),
             barge_in: Duration::from_millis(250),
             wordless_barge_in: Duration::from_millis(800),
             interruption: InterruptionMode::Allowed,
@@ -116,7 +120,7 @@ impl Default for Settings {
             silence_end: None,
             soft_timeout: None,
             filler: "Hhmmmm...yeah.".to_owned(),
-            max_duration: Duration::from_secs(600),
+            max_duration: Duration::from_mins(10),
             final_timeout: Duration::from_millis(1_500),
             reply_timeout: Duration::from_secs(20),
             playout_grace: Duration::from_secs(2),

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// No chunk is believed to be longer.
-const LONGEST_CHUNK: Duration = Duration::from_secs(600);
+const LONGEST_CHUNK: Duration = Duration::from_mins(10);
 
 impl Conversation {
     /// The reply of that name, if it is not over.
@@ -174,6 +174,7 @@ impl Conversation {
         let Floor::Agent(turn) = &mut self.floor else {
             return;
         };
+        let first = turn.overlap.open().is_some() && !turn.replies.iter().any(|r| r.sent);
         let speaking = |r: &&mut Reply| {
             r.id == id && matches!(r.voice, Voice::Speaking | Voice::Flushed) && !r.skipped
         };
@@ -200,13 +201,7 @@ impl Conversation {
         );
         self.playout.push(now, chunk);
         self.out.push(Output::Play { reply: id, event });
-        if let Floor::Agent(turn) = &self.floor
-            && turn.overlap.open().is_some()
-            && turn.ducked.is_none()
-            && self.last_event.is_some_and(|e| e == event)
-            && turn.replies.iter().filter(|r| r.sent).count() == 1
-            && self.playout.queued(now) == duration
-        {
+        if first {
             // The first sound of the turn, and the user is speaking: find out first what they say.
             self.challenge();
         }

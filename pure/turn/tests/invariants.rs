@@ -107,7 +107,7 @@ impl Rules {
                 self.running.insert(call.0);
             }
             Output::ToolEnded { call, .. } => {
-                assert!(self.running.remove(&call.0), "{call} ends once")
+                assert!(self.running.remove(&call.0), "{call} ends once");
             }
             Output::End { .. } => {
                 self.ended = true;
@@ -249,7 +249,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                     },
                     reply_timeout,
                     max_duration: if long {
-                        Duration::from_secs(3_600)
+                        Duration::from_hours(1)
                     } else {
                         Duration::from_secs(30)
                     },

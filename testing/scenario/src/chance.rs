@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A small generator (SplitMix64). Not for secrets.
+/// A small generator (`SplitMix64`). Not for secrets.
 #[derive(Clone, Debug)]
 pub struct Chance(u64);
 

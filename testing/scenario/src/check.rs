@@ -64,6 +64,7 @@ impl Rules {
         self.replies.values().any(|stage| *stage == Stage::Live)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each decision")]
     fn decided(&mut self, output: &Output) -> Option<String> {
         let no = |what: &str| Some(what.to_owned());
         if self.ended {

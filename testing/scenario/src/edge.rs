@@ -64,7 +64,7 @@ impl Edge {
             let played = front.left.min(now - begin);
             front.left -= played;
             self.at = begin + played;
-            let position = front.length - front.left;
+            let position = front.length.saturating_sub(front.left);
             while let Some(word) = front.words.front()
                 && word.start + word.duration <= position
             {

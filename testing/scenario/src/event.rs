@@ -1,6 +1,6 @@
 //! What happened in a simulated conversation, as it is logged.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use audio::Moment;
 use turn::{Input, Origin, Output, ReplyEnd};
@@ -89,11 +89,12 @@ pub fn brief(log: &[Entry]) -> String {
             _ => continue,
         };
         let hundredths = entry.at.as_millis() / 10;
-        lines.push_str(&format!(
-            "{}.{:02}  {line}\n",
+        let _ = writeln!(
+            lines,
+            "{}.{:02}  {line}",
             hundredths / 100,
             hundredths % 100
-        ));
+        );
     }
     lines
 }

@@ -90,7 +90,7 @@ fn script(chance: &mut Chance, faults: Faults, seed: u64) -> Script {
     settings.max_duration = if chance.happens(0.1) {
         chance.millis(10_000, 60_000)
     } else {
-        Duration::from_secs(600)
+        Duration::from_mins(10)
     };
     settings.reply_timeout = chance.millis(4_000, 20_000);
     let rate = match faults {

@@ -283,7 +283,7 @@ impl Script {
                 settings.ignore_terms = value
                     .split(',')
                     .map(|term| term.trim().to_owned())
-                    .collect()
+                    .collect();
             }
             "greeting" => settings.greeting_interruptible = value != "uninterruptible",
             "interruption" if value == "never" => settings.interruption = InterruptionMode::Never,

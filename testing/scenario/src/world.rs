@@ -23,7 +23,7 @@ use crate::{
 const FRAME: Duration = Duration::from_millis(20);
 const REPORT: Duration = Duration::from_millis(100);
 /// Nothing lasts longer than this; a script that does is wrong.
-const LONGEST: Duration = Duration::from_secs(2 * 3600);
+const LONGEST: Duration = Duration::from_hours(2);
 
 /// What came of a conversation.
 #[derive(Clone, Debug)]
@@ -130,6 +130,10 @@ pub(crate) struct World {
     quiet_after: Option<Moment>,
     liveliness: Liveliness,
     enlivened: Option<ReplyId>,
+    /// The machine is ending everything; that is no interruption.
+    winding_up: bool,
+    /// When the act that was planned last happens: the next is not planned before.
+    planned: Moment,
 }
 
 impl World {
@@ -159,6 +163,8 @@ impl World {
             quiet_after: None,
             liveliness,
             enlivened: None,
+            winding_up: false,
+            planned: Moment::ZERO,
         }
     }
 
@@ -187,6 +193,9 @@ impl World {
             let Some(at) = [next, deadline, frame].into_iter().flatten().min() else {
                 break;
             };
+            if idle && at - last > patience {
+                break;
+            }
             self.now = self.now.max(at);
             self.edge.advance(self.now);
             if next == Some(at) {
@@ -237,8 +246,9 @@ impl World {
 
     /// The caller's next act, once the agent listens and all is quiet.
     fn consider_acting(&mut self) {
-        let quiet =
-            self.machine.floor() == FloorKind::Open && self.microphone.busy_until() <= self.now;
+        let quiet = self.machine.floor() == FloorKind::Open
+            && self.planned <= self.now
+            && self.microphone.busy_until() <= self.now;
         if !quiet {
             self.quiet_after = None;
             return;
@@ -249,6 +259,8 @@ impl World {
         {
             let deed = act.what.clone();
             self.acts += 1;
+            // A microsecond more, so that the act itself comes before the look at what follows.
+            self.planned = self.now.max(since + wait) + Duration::from_micros(1);
             self.at(since + wait, Event::Act(deed));
             self.schedule_timed_acts();
             // The next one waits for the agent's next silence.
@@ -338,6 +350,16 @@ impl World {
             _ => None,
         };
         let outputs: Vec<Output> = self.machine.handle(self.now, input).collect();
+        self.winding_up = outputs.iter().any(|output| {
+            matches!(
+                output,
+                Output::End { .. }
+                    | Output::Generate {
+                        origin: Origin::MaxDuration,
+                        ..
+                    }
+            )
+        });
         for output in outputs {
             self.log.push(Entry {
                 at: self.now,
@@ -358,11 +380,15 @@ impl World {
             Output::DropUtterance { utterance, .. } => {
                 self.open.remove(&utterance);
             }
-            Output::Commit { .. } => {
+            Output::Commit { utterance, .. } => {
                 self.commits += 1;
                 self.figures.turns += 1;
-                self.waiting_since = self.microphone.speech_ended(self.now);
+                self.waiting_since = match utterance {
+                    Some(_) => self.microphone.speech_ended(self.now),
+                    None => Some(self.now),
+                };
             }
+            Output::Listen => self.waiting_since = None,
             Output::Generate {
                 reply,
                 origin,
@@ -386,7 +412,7 @@ impl World {
             }
             Output::Resume { .. } => self.edge.pause(false),
             Output::Stop { .. } => {
-                if self.edge.is_sounding() {
+                if self.edge.is_sounding() && !self.winding_up {
                     self.figures.interruptions += 1;
                     let asked = self
                         .microphone
