@@ -227,8 +227,12 @@ fn check_overrides(view: &View, overrides: &ConfigOverride, trusted: bool) -> Re
     if trusted {
         return Ok(());
     }
+    // The Python SDK says `text_only` at the top whenever it has no sound of its own, whatever the agent allows. That says
+    // what the client can do, not how the agent should be.
+    let mut asked = overrides.clone();
+    asked.text_only = None;
     let permissions = &view.platform_settings.overrides;
-    match overrides
+    match asked
         .paths()
         .into_iter()
         .find(|path| !permissions.allow(path))
