@@ -105,25 +105,26 @@ impl Hearing {
         if self.gone {
             return Poll::Ready(());
         }
-        if !self.waiting.is_empty() {
-            return Poll::Pending;
-        }
-        if self.asr.input.capacity() == self.asr.input.max_capacity() {
+        loop {
+            // What waits is handed over first; a future that has permits set aside would stand in its way.
+            self.feed();
+            let all = self.asr.input.max_capacity();
+            let wanted = if self.waiting.is_empty() { all } else { 1 };
+            if self.asr.input.capacity() >= wanted && self.waiting.is_empty() {
+                self.drained = None;
+                return Poll::Ready(());
+            }
+            let drained = self.drained.get_or_insert_with(|| {
+                let input = self.asr.input.clone();
+                Box::pin(async move {
+                    let _ = input.reserve_many(wanted).await;
+                })
+            });
+            if drained.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
             self.drained = None;
-            return Poll::Ready(());
         }
-        let drained = self.drained.get_or_insert_with(|| {
-            let input = self.asr.input.clone();
-            Box::pin(async move {
-                let all = input.max_capacity();
-                let _ = input.reserve_many(all).await;
-            })
-        });
-        let ready = drained.as_mut().poll(cx);
-        if ready.is_ready() {
-            self.drained = None;
-        }
-        ready
     }
 
     pub(super) fn patience(&self) -> Option<Instant> {
@@ -152,6 +153,8 @@ impl Hearing {
     }
 
     fn give(&mut self, input: asr::Input) {
+        // Permits that it has set aside are needed now.
+        self.drained = None;
         self.waiting.push_back(input);
         self.feed();
     }
