@@ -1,0 +1,8 @@
+//! Everything but `talk`.
+
+pub(crate) mod agents;
+pub(crate) mod doctor;
+pub(crate) mod serve;
+pub(crate) mod speak;
+pub(crate) mod transcribe;
+pub(crate) mod voices;

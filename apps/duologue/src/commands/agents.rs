@@ -1,0 +1,53 @@
+//! `duologue agents`: what agents there are, what is in their files, and whether it is right.
+
+use serde_json::json;
+
+use crate::{Context, agents, cli::AgentsCommand, files, problem::Outcome};
+
+/// Lists, shows or checks agents.
+pub(crate) fn run(context: &Context, command: &AgentsCommand) -> Outcome<()> {
+    let out = context.out;
+    match command {
+        AgentsCommand::List => {
+            for entry in agents::all(&context.settings) {
+                let place = entry
+                    .path
+                    .as_ref()
+                    .map_or_else(|| "bundled".to_owned(), |p| p.display().to_string());
+                let (name, state) = match agents::load(&entry) {
+                    Ok(file) => (file.config.view.name, "ok"),
+                    Err(_) => (
+                        "(broken: duologue agents check shows where)".to_owned(),
+                        "broken",
+                    ),
+                };
+                out.line(format!("{:<16} {name:<32} {place}", entry.id))?;
+                out.object(&json!({
+                    "type": "agent", "id": entry.id, "name": name, "state": state, "place": place,
+                }))?;
+            }
+            Ok(())
+        }
+        AgentsCommand::Show { agent } => {
+            let entry = agents::find(&context.settings, agent)?;
+            let text = entry.text()?;
+            out.line(text.trim_end())?;
+            if !out.is_json() {
+                return Ok(());
+            }
+            let file = agents::parse(&entry.shown(), &text)?;
+            out.object(&json!({
+                "type": "agent", "id": entry.id, "agent": file.config.value,
+                "duologue_providers": file.providers, "duologue_script": file.script,
+            }))
+        }
+        AgentsCommand::Check { file } => {
+            let name = file.display().to_string();
+            let parsed = agents::parse(&name, &files::read_text(file)?)?;
+            out.line(format!("{name}: a good agent, {}", parsed.config.view.name))?;
+            out.object(&json!({
+                "type": "checked", "file": file, "name": parsed.config.view.name,
+            }))
+        }
+    }
+}

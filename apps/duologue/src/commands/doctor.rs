@@ -1,0 +1,236 @@
+//! `duologue doctor`: what is configured, what is there, what is missing, and how to mend it.
+
+use std::time::Duration;
+
+use providers::openai;
+use serde_json::json;
+
+use crate::{
+    Context, agents,
+    brain::{self, LlmChoice},
+    problem::{Outcome, Problem},
+    settings::{Settings, keys},
+    speech,
+};
+
+/// How long an endpoint may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What came out of looking at one thing.
+struct Finding {
+    name: String,
+    state: State,
+    says: String,
+    fix: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    /// Works without it.
+    Note,
+    /// Something that was asked for does not work.
+    Bad,
+}
+
+impl State {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Bad => "missing",
+        }
+    }
+}
+
+impl Finding {
+    fn new(name: impl Into<String>, state: State, says: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            state,
+            says: says.into(),
+            fix: None,
+        }
+    }
+
+    fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+}
+
+/// Looks at everything and says what was found. Fails when something is missing.
+pub(crate) async fn run(context: &Context) -> Outcome<()> {
+    let out = context.out;
+    let settings = &context.settings;
+    out.line("Settings")?;
+    for setting in settings.all() {
+        let key = setting.key();
+        let shown = setting.shown().unwrap_or("(not set)");
+        out.line(format!("  {:<20} {shown}   [{}]", key.name, setting.origin))?;
+        out.object(&json!({
+            "type": "setting", "name": key.name, "value": setting.shown(),
+            "origin": setting.origin.to_string(), "meaning": key.meaning,
+        }))?;
+    }
+    for (name, (value, origin)) in &settings.variables {
+        // A `secret__` variable is for tools alone, so it is not shown either.
+        let shown = if name.starts_with("secret__") {
+            json!("***")
+        } else {
+            value.clone()
+        };
+        out.line(format!("  variable {name:<11} {shown}   [{origin}]"))?;
+        out.object(&json!({
+            "type": "variable", "name": name, "value": shown, "origin": origin.to_string(),
+        }))?;
+    }
+    let mut findings = packages(settings);
+    findings.push(agent_files(settings));
+    findings.extend(keys_that_look_wrong(settings));
+    findings.extend(llm(settings).await);
+    out.line("\nWhat was found")?;
+    let mut missing = 0;
+    for finding in &findings {
+        missing += usize::from(finding.state == State::Bad);
+        out.line(format!(
+            "  {:<8} {:<16} {}",
+            finding.state.word(),
+            finding.name,
+            finding.says
+        ))?;
+        if let Some(fix) = &finding.fix {
+            out.line(format!("           {:<16} fix: {fix}", ""))?;
+        }
+        out.object(&json!({
+            "type": "finding", "name": finding.name, "state": finding.state.word(),
+            "says": finding.says, "fix": finding.fix,
+        }))?;
+    }
+    if missing > 0 {
+        let plural = if missing == 1 { "" } else { "s" };
+        return Err(
+            Problem::failure(format!("{missing} thing{plural} will not work"))
+                .because("see the lines marked `missing`")
+                .fix("do what they say, then run `duologue doctor` again"),
+        );
+    }
+    out.line("\nEverything is ready: duologue talk --text")
+}
+
+fn packages(settings: &Settings) -> Vec<Finding> {
+    let engine = embedded::Engine::new(
+        speech::paths(settings),
+        &embedded::recogniser::Settings::default(),
+    );
+    engine
+        .check()
+        .into_iter()
+        .map(|part| match part.problem {
+            None => Finding::new(part.name, State::Good, part.by),
+            Some(providers::ProviderError::Missing { reason, remedy, .. }) => {
+                Finding::new(part.name, State::Bad, reason).fix(remedy)
+            }
+            Some(problem) => Finding::new(part.name, State::Bad, problem.to_string()),
+        })
+        .collect()
+}
+
+fn agent_files(settings: &Settings) -> Finding {
+    let mut ids = Vec::new();
+    let mut broken = Vec::new();
+    for entry in agents::all(settings) {
+        match agents::load(&entry) {
+            Ok(_) => ids.push(entry.id),
+            Err(_) => broken.push(entry.shown()),
+        }
+    }
+    match broken.first() {
+        None => Finding::new("agents", State::Good, ids.join(", ")),
+        Some(first) => Finding::new(
+            "agents",
+            State::Bad,
+            format!("{} cannot be read", broken.join(", ")),
+        )
+        .fix(format!("duologue agents check {first}")),
+    }
+}
+
+/// Keys that stand in the wrong place, or are something else.
+fn keys_that_look_wrong(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut suspect = |key: &keys::Key, wrong: fn(&str) -> bool, says: &str, fix: &str| {
+        let setting = settings.setting(key);
+        if setting.value().is_some_and(wrong) {
+            findings.push(
+                Finding::new(key.name, State::Bad, format!("{says} ({})", setting.origin)).fix(fix),
+            );
+        }
+    };
+    suspect(
+        keys::ELEVENLABS_API_KEY,
+        |v| v.starts_with("sk-"),
+        "looks like a key of OpenAI",
+        "keys of ElevenLabs begin with sk_; swap the two",
+    );
+    suspect(
+        keys::ELEVENLABS_API_KEY,
+        |v| v.starts_with("agent_"),
+        "is an agent's id, not a key",
+        "put it into AGENT_ID",
+    );
+    suspect(
+        keys::OPENAI_API_KEY,
+        |v| v.starts_with("sk_"),
+        "looks like a key of ElevenLabs",
+        "keys of OpenAI begin with sk-; swap the two",
+    );
+    suspect(
+        keys::AGENT_ID,
+        |v| v.starts_with("sk_") || v.starts_with("sk-"),
+        "is a key, not an agent's id",
+        "agents' ids of ElevenLabs begin with agent_",
+    );
+    findings
+}
+
+/// Whether the llm that would be chosen answers.
+async fn llm(settings: &Settings) -> Vec<Finding> {
+    let name = "llm";
+    match brain::choose_llm(settings, None).await {
+        Err(problem) => vec![Finding::new(name, State::Bad, problem.what()).fix(problem.remedy())],
+        Ok(LlmChoice::Scripted { because }) => {
+            vec![
+                Finding::new(name, State::Note, format!("scripted: {because}")).fix(
+                    "for free conversation: install Ollama, or set OPENAI_API_KEY or OPENAI_BASE_URL",
+                ),
+            ]
+        }
+        Ok(LlmChoice::Remote(choice)) => {
+            match openai::models(&choice.base_url, choice.key.as_ref(), PATIENCE).await {
+                Ok(models) if models.is_empty() || models.contains(&choice.model) => {
+                    vec![Finding::new(name, State::Good, choice.shown())]
+                }
+                Ok(models) => vec![
+                    Finding::new(
+                        name,
+                        State::Note,
+                        format!(
+                            "{} does not list the model {}",
+                            choice.base_url, choice.model
+                        ),
+                    )
+                    .fix(format!(
+                        "choose one of: {}",
+                        models.into_iter().take(8).collect::<Vec<_>>().join(", ")
+                    )),
+                ],
+                Err(error) => {
+                    vec![Finding::new(name, State::Bad, error.to_string()).fix(
+                        "check OPENAI_BASE_URL and OPENAI_API_KEY, or set DUOLOGUE_LLM=scripted",
+                    )]
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! `duologue serve`: agents for everything that speaks ElevenLabs' protocol.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    env, fs, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use agent::Providers;
+use embedded::{Engine, recogniser, script::Scripted, tools::Shelf};
+use providers::{ApiKey, ProviderError, llm::Llm, openai::ChatCompletions, tool::Tool};
+use serde_json::json;
+use server::{
+    BindError, Equipment, InProcess, Keys, Limits, Origin, Registry, Server, StoredAgent,
+    shelf::Folder,
+};
+
+use crate::{
+    Context,
+    brain::{self, LlmChoice},
+    cli::Serve,
+    problem::{Outcome, Problem, plain},
+    settings::{Settings, keys},
+    speech,
+};
+
+/// Secrets that agents name are environment variables with this before the name.
+const SECRET_PREFIX: &str = "DUOLOGUE_SECRET_";
+
+/// Serves until it is asked to stop.
+pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
+    let settings = &context.settings;
+    let data = data_folder(settings, arguments)?;
+    let (keys, new_key) = api_keys(settings, &data)?;
+    let bind = address(settings, keys.as_ref())?;
+    let (keys, new_key) = match (keys, new_key) {
+        (Some(keys), _) => (keys, None),
+        (None, kept) if !bind.ip().is_loopback() => own_key(&data, kept)?,
+        (None, _) => (Keys::default(), None),
+    };
+    let llm = brain::choose_llm(settings, None).await?;
+    let shown_llm = llm.shown();
+    let engine = Equip::new(settings, llm, data.clone())?;
+    for part in engine.speech.check() {
+        if let Some(problem) = part.problem {
+            context.out.aside().line(format!(
+                "warning: {problem}; only text conversations will work"
+            ))?;
+        }
+    }
+    let limits = limits(settings)?;
+    let secrets = env::vars()
+        .filter_map(|(name, value)| {
+            Some((
+                name.strip_prefix(SECRET_PREFIX)?.to_owned(),
+                ApiKey::new(&value),
+            ))
+        })
+        .collect::<BTreeMap<_, _>>();
+    let answerer = InProcess::new(Arc::new(engine), secrets, &limits);
+    let folder = Path::new(settings.get(keys::AGENTS_DIR).unwrap_or("agents"));
+    let registry = Registry::open(
+        bundled()?,
+        folder.is_dir().then(|| folder.to_owned()),
+        Arc::new(Folder::new(data.join("created"))),
+    )
+    .await
+    .map_err(|error| {
+        Problem::failure(format!("could not read {}", data.display())).because_io(&error)
+    })?;
+    let agents: Vec<String> = registry.all().into_keys().collect();
+    let has_keys = !keys.is_empty();
+    let server = Server::bind(
+        server::Settings {
+            bind,
+            keys,
+            allowed_origins: list(settings.get(keys::ALLOWED_ORIGINS)),
+            development: settings.get(keys::ENVIRONMENT) != Some("production"),
+            public_url: settings.get(keys::PUBLIC_URL).map(str::to_owned),
+            limits,
+        },
+        registry,
+        Arc::new(answerer),
+    )
+    .await
+    .map_err(bind_problem)?;
+    let url = format!("http://{}", server.address());
+    let out = context.out;
+    out.line(format!("Serving on {url}"))?;
+    out.line(format!("  agents  {}", agents.join(", ")))?;
+    out.line(format!("  llm     {shown_llm}"))?;
+    out.line(if has_keys {
+        "  access  with an API key; public agents without".to_owned()
+    } else {
+        "  access  this machine only, no key needed".to_owned()
+    })?;
+    if let Some(key) = &new_key {
+        out.line(format!(
+            "  key     {key}   (shown this once; kept as a hash)"
+        ))?;
+    }
+    out.line(format!(
+        "  try     ElevenLabs(base_url=\"{url}\") with agent_id=\"{}\"; Ctrl-C stops",
+        agents.first().map_or("assistant", String::as_str)
+    ))?;
+    out.object(&json!({
+        "type": "serving", "url": url, "agents": agents, "llm": shown_llm, "api_key": new_key,
+        "needs_key": has_keys,
+    }))?;
+    server.run(stop()).await;
+    out.line("Stopped.")
+}
+
+/// Ctrl-C, or the system asking politely.
+async fn stop() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let terminate = async {
+            match signal(SignalKind::terminate()) {
+                Ok(mut signal) => {
+                    signal.recv().await;
+                }
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupt.await;
+}
+
+/// Equips agents with the embedded set.
+struct Equip {
+    speech: Engine,
+    /// The server's own llm; none: each agent's script.
+    llm: Option<Arc<dyn Llm>>,
+    data: PathBuf,
+    /// Scripts and what their tools keep, by agent. There are as many as agents.
+    scripts: Mutex<HashMap<String, Scripting>>,
+}
+
+struct Scripting {
+    text: Option<String>,
+    script: Scripted,
+    tools: Vec<Arc<dyn Tool>>,
+}
+
+impl Equip {
+    fn new(settings: &Settings, llm: LlmChoice, data: PathBuf) -> Outcome<Self> {
+        let llm: Option<Arc<dyn Llm>> = match llm {
+            LlmChoice::Scripted { .. } => None,
+            LlmChoice::Remote(remote) => Some(Arc::new(ChatCompletions::new(
+                providers::openai::Settings {
+                    base_url: remote.base_url,
+                    key: remote.key,
+                    model: remote.model,
+                    ..providers::openai::Settings::default()
+                },
+            )?)),
+        };
+        Ok(Self {
+            speech: Engine::new(speech::paths(settings), &recogniser::Settings::default()),
+            llm,
+            data,
+            scripts: Mutex::default(),
+        })
+    }
+
+    fn scripting(&self, agent: &StoredAgent) -> Result<Scripting, ProviderError> {
+        let wrong = |reason: String| ProviderError::Unsupported {
+            provider: format!("the script of {}", agent.id),
+            reason,
+        };
+        let text = agent.toml();
+        let script = match &text {
+            Some(text) => Scripted::from_toml(text).map_err(|error| wrong(error.to_string()))?,
+            None => Scripted::generic(),
+        };
+        let keeps = agent.origin != Origin::Created;
+        let book = keeps.then(|| self.data.join("books").join(format!("{}.json", agent.id)));
+        if let Some(folder) = book.as_ref().and_then(|book| book.parent()) {
+            fs::create_dir_all(folder).map_err(|error| wrong(plain(&error)))?;
+        }
+        let shelf =
+            Shelf::open(script.variables(), book).map_err(|error| wrong(error.to_string()))?;
+        Ok(Scripting {
+            text,
+            tools: shelf.tools(),
+            script,
+        })
+    }
+}
+
+impl server::Engine for Equip {
+    fn equip(&self, agent: &StoredAgent) -> Result<Equipment, ProviderError> {
+        let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = scripts
+            .get(&agent.id)
+            .is_some_and(|known| known.text == agent.toml());
+        if !known {
+            let scripting = self.scripting(agent)?;
+            scripts.insert(agent.id.clone(), scripting);
+        }
+        let (script, tools) = scripts.get(&agent.id).map_or_else(
+            || (Scripted::generic(), Vec::new()),
+            |known| (known.script.clone(), known.tools.clone()),
+        );
+        let llm: Arc<dyn Llm> = match &self.llm {
+            Some(llm) => Arc::clone(llm),
+            None => Arc::new(script),
+        };
+        Ok(Equipment {
+            providers: Providers {
+                vad: self.speech.vad(),
+                asr: self.speech.asr(),
+                llm,
+                tts: self.speech.tts(),
+            },
+            tools,
+        })
+    }
+}
+
+fn bundled() -> Outcome<Vec<StoredAgent>> {
+    embedded::agents::ALL
+        .iter()
+        .map(|agent| {
+            StoredAgent::from_file(agent.id, agent.toml, Origin::Bundled).map_err(|error| {
+                Problem::failure(format!("the bundled agent {} is broken", agent.id)).because(error)
+            })
+        })
+        .collect()
+}
+
+/// The folder of everything that outlives the server.
+fn data_folder(settings: &Settings, arguments: &Serve) -> Outcome<PathBuf> {
+    if let Some(folder) = &arguments.data {
+        return Ok(folder.clone());
+    }
+    if let Some(folder) = settings.get(keys::DATA_DIR) {
+        return Ok(folder.into());
+    }
+    let home = env::home_dir()
+        .filter(|home| home.is_dir())
+        .ok_or_else(|| {
+            Problem::failure("there is no home folder to keep data in")
+                .fix("name one: duologue serve --data FOLDER")
+        })?;
+    Ok(home.join(".local/share/duologue"))
+}
+
+/// The keys that were set, or the hash of the one this server made earlier.
+fn api_keys(settings: &Settings, data: &Path) -> Outcome<(Option<Keys>, Option<String>)> {
+    if let Some(keys) = settings.get(keys::API_KEYS) {
+        let keys = Keys::new(keys.split(','));
+        if keys.is_empty() {
+            return Err(Problem::usage("API_KEYS holds no key").fix("separate keys with commas"));
+        }
+        return Ok((Some(keys), None));
+    }
+    match fs::read_to_string(key_file(data)) {
+        Ok(hash) => Ok((None, Some(hash))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((None, None)),
+        Err(error) => Err(Problem::failure("could not read the server's key").because_io(&error)),
+    }
+}
+
+/// The key of a server that others can reach and for which nobody set one: made once, kept as a hash.
+fn own_key(data: &Path, kept: Option<String>) -> Outcome<(Keys, Option<String>)> {
+    let mut keys = Keys::default();
+    if kept.is_some_and(|hash| keys.add_hash(&hash)) {
+        return Ok((keys, None));
+    }
+    let (key, hash) = Keys::generate();
+    fs::create_dir_all(data)
+        .and_then(|()| fs::write(key_file(data), &hash))
+        .map_err(|error| Problem::failure("could not keep the server's key").because_io(&error))?;
+    keys.add_hash(&hash);
+    Ok((keys, Some(key)))
+}
+
+fn key_file(data: &Path) -> PathBuf {
+    data.join("api-key.sha256")
+}
+
+fn address(settings: &Settings, keys: Option<&Keys>) -> Outcome<SocketAddr> {
+    let host = match settings.get(keys::HOST) {
+        None if keys.is_some() => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        None | Some("localhost") => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        Some(host) => host.parse().map_err(|_| {
+            Problem::usage(format!("{host:?} is no address"))
+                .fix("use an IP address of this machine, such as 127.0.0.1 or 0.0.0.0")
+        })?,
+    };
+    let port = number(settings, keys::PORT)?.unwrap_or(8000);
+    Ok(SocketAddr::new(host, port))
+}
+
+fn limits(settings: &Settings) -> Outcome<Limits> {
+    let mut limits = Limits::default();
+    if let Some(most) = number(settings, keys::MAX_CONVERSATIONS)? {
+        limits.conversations = most;
+    }
+    limits.conversations_per_key = number(settings, keys::MAX_CONVERSATIONS_PER_KEY)?;
+    Ok(limits)
+}
+
+fn number<T: std::str::FromStr>(
+    settings: &Settings,
+    key: &'static keys::Key,
+) -> Outcome<Option<T>> {
+    let setting = settings.setting(key);
+    setting
+        .value()
+        .map(|value| {
+            value.parse().map_err(|_| {
+                Problem::usage(format!(
+                    "{} cannot be {value:?} ({})",
+                    key.name, setting.origin
+                ))
+                .fix("use a whole number")
+            })
+        })
+        .transpose()
+}
+
+fn list(value: Option<&str>) -> Vec<String> {
+    let items = value.unwrap_or_default().split(',').map(str::trim);
+    items
+        .filter(|item| !item.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn bind_problem(error: BindError) -> Problem {
+    match error {
+        BindError::Port { address, source } => {
+            let problem =
+                Problem::failure(format!("could not listen on {address}")).because(plain(&source));
+            match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    problem.fix("stop whatever listens there, or choose another: --port 8001")
+                }
+                io::ErrorKind::PermissionDenied => problem.fix("choose a port from 1024 up"),
+                _ => problem.fix("choose an address of this machine: --host 127.0.0.1"),
+            }
+        }
+        other => Problem::failure(other.to_string()).fix("set API_KEYS"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_known_afterwards() {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        let (keys, shown) = own_key(&data, None).unwrap();
+        assert!(!keys.is_empty());
+        assert!(shown.unwrap().starts_with("dk_"));
+        let kept = fs::read_to_string(key_file(&data)).unwrap();
+        let (keys, shown) = own_key(&data, Some(kept)).unwrap();
+        assert!(!keys.is_empty() && shown.is_none());
+    }
+
+    #[test]
+    fn origins_are_separated_by_commas() {
+        assert_eq!(list(Some("https://a.example, https://b.example,")).len(), 2);
+        assert!(list(None).is_empty());
+    }
+}

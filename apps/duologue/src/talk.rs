@@ -1,0 +1,232 @@
+//! `duologue talk`: a conversation, here.
+
+mod ear;
+mod edge;
+mod hang_up;
+mod keep;
+mod mouth;
+mod screen;
+mod setup;
+mod sound;
+mod typed;
+mod view;
+
+use std::{collections::VecDeque, time::Duration};
+
+use agent::{Clock, Handle};
+use protocol::agents::client::{End, EndedBy};
+use sdk::{Channel, ConnectError, Conversation};
+
+use crate::{
+    Context,
+    cli::{Pace, Talk},
+    files,
+    problem::{Outcome, Problem},
+    script,
+    speech::{self, Manner},
+};
+use edge::Edge;
+use hang_up::HangUp;
+use keep::Keep;
+use mouth::{Caller, Mouth};
+use screen::Screen;
+use setup::Prepared;
+use view::{Shown, View};
+
+/// How long an agent that was told goodbye may take to end.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// A conversation under way, and those who take part in it.
+struct Call {
+    conversation: Conversation<Channel>,
+    handle: Handle,
+    clock: Clock,
+    view: View,
+    keep: Option<Keep>,
+    hang_up: HangUp,
+}
+
+/// Converses.
+pub(crate) async fn run(context: &Context, arguments: &Talk) -> Outcome<()> {
+    if !arguments.text && arguments.input.is_none() && arguments.caller.is_none() {
+        return Err(Problem::usage("there is nothing to talk with")
+            .because("this version uses no microphone")
+            .fix("type: duologue talk --text\nor play a recording: duologue talk --input caller.wav --output agent.wav\nor let a script be spoken: duologue talk --caller caller.txt --output agent.wav"));
+    }
+    let fast = arguments.pace == Pace::Fast;
+    let clock = if fast && !arguments.text {
+        Clock::driven()
+    } else {
+        Clock::real()
+    };
+    // Everything that can be wrong is found before anything begins.
+    let prepared = setup::prepare(context, arguments).await?;
+    let mouth = match (&arguments.input, &arguments.caller) {
+        (Some(path), _) => Some(Mouth::open(path)?),
+        (None, Some(path)) => Some(caller(&prepared, path, &arguments.caller_voice).await?),
+        (None, None) => None,
+    };
+    let output = match &arguments.output {
+        Some(path) => Some((path.clone(), files::create_sound(path, 1)?)),
+        None => None,
+    };
+    let id = setup::conversation_id();
+    let keep = match &arguments.record {
+        Some(folder) => Some(Keep::create(folder, &id, !arguments.text)?),
+        None => None,
+    };
+    let out = if arguments.output.as_deref().is_some_and(files::is_pipe) {
+        context.out.aside()
+    } else {
+        context.out
+    };
+    let (view, keys) = match Screen::open(&context.logs) {
+        Some((screen, keys)) if out.is_watched() && !arguments.text => {
+            (View::Screen(Box::new(screen)), Some(keys))
+        }
+        _ => (View::new(out), None),
+    };
+    let mut call = begin(prepared, arguments, id, clock, view, keep, keys).await?;
+    let result = match mouth {
+        Some(mouth) => {
+            Edge::new(&call.conversation, mouth, output, fast)?
+                .run(&mut call)
+                .await
+        }
+        None => typed::run(&mut call, out.is_watched()).await,
+    };
+    finish(call, result).await
+}
+
+/// Makes the lines of a scripted caller into sound.
+async fn caller(prepared: &Prepared, path: &std::path::Path, voice: &str) -> Outcome<Mouth> {
+    let lines = script::parse(&path.display().to_string(), &files::read_text(path)?)?;
+    let manner = Manner {
+        voice: Some(voice.to_owned()),
+        speed: 1.0,
+    };
+    let mut spoken = VecDeque::with_capacity(lines.len());
+    for line in lines {
+        let sound = speech::spoken(&prepared.voice, &line.text, &manner).await?;
+        spoken.push_back((line, sound));
+    }
+    Ok(Mouth::Caller(Caller::new(spoken)))
+}
+
+async fn begin(
+    prepared: Prepared,
+    arguments: &Talk,
+    id: String,
+    clock: Clock,
+    mut view: View,
+    keep: Option<Keep>,
+    keys: Option<tokio::sync::mpsc::Receiver<screen::Key>>,
+) -> Outcome<Call> {
+    for choice in prepared.choices {
+        view.show(Duration::ZERO, choice)?;
+    }
+    let (link, ends) = agent::link();
+    let mut options = agent::Options {
+        conversation: Some(id),
+        clock: clock.clone(),
+        trusted: true,
+        seed: arguments.seed,
+        ..agent::Options::default()
+    };
+    if let Some(keep) = &keep {
+        options.recorder = keep.recorder.clone();
+        options.journal = Some(keep.journal.clone());
+    }
+    let handle = prepared.agent.start(link, options);
+    let transport = Channel::new(ends.sender, ends.receiver);
+    let conversation = Conversation::begin(transport, prepared.settings)
+        .await
+        .map_err(|error| {
+            let problem = Problem::failure("the conversation did not begin").because(&error);
+            match error {
+                ConnectError::Refused { .. } => problem
+                    .fix("change what was refused: --var NAME=VALUE gives a missing variable; `duologue agents show` prints the agent"),
+                _ => problem.fix("try again with --log-level debug"),
+            }
+        })?;
+    view.show(
+        Duration::ZERO,
+        Shown::Started {
+            conversation: conversation.session().conversation_id.clone(),
+        },
+    )?;
+    Ok(Call {
+        conversation,
+        handle,
+        clock,
+        view,
+        keep,
+        hang_up: HangUp::new(keys),
+    })
+}
+
+/// Finishes everything that was begun, whatever happened.
+async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
+    // Whoever is still there is told first; the agent must not wait for an edge that is gone.
+    let closed = call.view.close();
+    drop(call.conversation);
+    call.handle.end();
+    let ending = tokio::time::timeout(GOODBYE, call.handle.ended())
+        .await
+        .ok();
+    let seconds = call.clock.now().since_start().as_secs_f64();
+    let at = call.clock.now().since_start();
+    let mut failure = None;
+    let (mut reason, mut message) = match &ending {
+        Some(ending) => (ending.reason.as_str().to_owned(), ending.message.clone()),
+        None => (
+            "failed".to_owned(),
+            "the agent did not end in time".to_owned(),
+        ),
+    };
+    if let Ok(Some(end)) = &result
+        && matches!(end.by, EndedBy::Error | EndedBy::Lost | EndedBy::Timeout)
+    {
+        let said = end
+            .error
+            .as_ref()
+            .and_then(|error| error.message.clone())
+            .unwrap_or_else(|| message.clone());
+        reason = "failed".to_owned();
+        failure = Some(
+            Problem::failure("the conversation ended early")
+                .because(&said)
+                .fix("the lines above are complete; `duologue doctor` looks at llm and speech packages"),
+        );
+        message = said;
+    } else if ending
+        .as_ref()
+        .is_some_and(|e| e.reason == agent::EndReason::Failed)
+    {
+        failure = Some(Problem::failure("the conversation ended early").because(&message));
+    }
+    let mut shown = closed.and_then(|()| {
+        call.view.show(
+            at,
+            Shown::Ended {
+                reason,
+                message,
+                seconds,
+            },
+        )
+    });
+    if let Some(keep) = call.keep {
+        match keep.finish().await {
+            Ok(kept) => {
+                for (what, file) in kept {
+                    shown = shown.and_then(|()| call.view.show(at, Shown::Kept { what, file }));
+                }
+            }
+            Err(problem) => shown = shown.and(Err(problem)),
+        }
+    }
+    // The first thing that went wrong is the one that explains the others.
+    result?;
+    shown?;
+    failure.map_or(Ok(()), Err)
+}

@@ -1,0 +1,251 @@
+//! Who takes part: the agent with its brain, voice and ear, and what the client asks of it.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::Arc,
+};
+
+use agent::{Agent, Providers, config::AgentFile};
+use embedded::{Engine, recogniser, tools::Shelf, voice::FliteVoice};
+use protocol::agents::{
+    AgentOverride, ClientEventKind, ConfigOverride, ConversationOverride, DynamicVariable,
+    Initiation, Language, PromptOverride, TtsOverride,
+    client::{Abilities, Settings as ClientSettings},
+};
+use providers::{llm::Llm, openai::ChatCompletions, tts::Tts as _};
+
+use super::view::Shown;
+use crate::{
+    Context, agents,
+    brain::{self, LlmChoice},
+    cli::{Pace, Talk},
+    files,
+    problem::{Outcome, Problem},
+    settings::{Origin, Settings, keys},
+    speech,
+};
+
+/// The agent for whoever names none.
+const DEFAULT_AGENT: &str = "assistant";
+
+/// What this client wants to be told.
+const EVENTS: [ClientEventKind; 9] = [
+    ClientEventKind::Audio,
+    ClientEventKind::Interruption,
+    ClientEventKind::AgentResponse,
+    ClientEventKind::AgentResponseCorrection,
+    ClientEventKind::AgentChatResponsePart,
+    ClientEventKind::UserTranscript,
+    ClientEventKind::TentativeUserTranscript,
+    ClientEventKind::AgentToolRequest,
+    ClientEventKind::AgentToolResponse,
+];
+
+/// Everything a conversation needs before it begins.
+pub(crate) struct Prepared {
+    pub(crate) agent: Agent,
+    pub(crate) settings: ClientSettings,
+    /// What was chosen, and why.
+    pub(crate) choices: Vec<Shown>,
+    /// The embedded voice, for a scripted caller.
+    pub(crate) voice: FliteVoice,
+}
+
+/// Chooses and checks.
+pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prepared> {
+    let settings = &context.settings;
+    let brain = brain::choose_brain(settings)?;
+    let (entry, note) = choose_agent(settings)?;
+    let mut file = agents::load(&entry)?;
+    let llm_choice = brain::choose_llm(settings, own_llm(&file)).await?;
+    let paths = speech::paths(settings);
+    let engine = Engine::new(
+        paths.clone(),
+        &recogniser::Settings {
+            // Without a clock that waits for nobody there is time to hear everything twice.
+            repeatable: arguments.pace == Pace::Fast,
+            ..recogniser::Settings::default()
+        },
+    );
+    if !arguments.text
+        && let Some(problem) = engine.check().into_iter().find_map(|part| part.problem)
+    {
+        return Err(Problem::from(problem));
+    }
+    let voice = FliteVoice::new(paths);
+    let mut choices = vec![
+        Shown::Choice {
+            name: "brain",
+            value: brain,
+        },
+        Shown::Choice {
+            name: "llm",
+            value: llm_choice.shown(),
+        },
+        Shown::Choice {
+            name: "agent",
+            value: describe(&entry, &file),
+        },
+    ];
+    choices.extend(note.map(Shown::Notice));
+    let wanted = settings.get(keys::VOICE);
+    if let Some(wanted) = wanted {
+        check_voice(&voice, wanted, &settings.setting(keys::VOICE).origin)?;
+    } else if let Some(note) = use_a_voice_that_is_here(&voice, &mut file) {
+        choices.push(Shown::Notice(note));
+    }
+    let text = file.text.clone();
+    let script = embedded::script::Scripted::from_toml(&text)
+        .map_err(|error| agents::script_problem(&entry.shown(), &error))?;
+    let shelf = Shelf::open(script.variables(), None)
+        .map_err(|error| Problem::failure("the agent's tools are not ready").because(error))?;
+    let tools = shelf.named(&script.tools());
+    let llm: Arc<dyn Llm> = match llm_choice {
+        LlmChoice::Scripted { .. } => Arc::new(script),
+        LlmChoice::Remote(remote) => Arc::new(ChatCompletions::new(providers::openai::Settings {
+            base_url: remote.base_url,
+            key: remote.key,
+            model: remote.model,
+            ..providers::openai::Settings::default()
+        })?),
+    };
+    let providers = Providers {
+        vad: engine.vad(),
+        asr: engine.asr(),
+        llm,
+        tts: engine.tts(),
+    };
+    Ok(Prepared {
+        agent: Agent::new(entry.id, file.config, providers, tools),
+        settings: ClientSettings {
+            initiation: initiation(settings, arguments)?,
+            abilities: Abilities {
+                can_pause: true,
+                reports_played: true,
+            },
+            ..ClientSettings::default()
+        },
+        choices,
+        voice,
+    })
+}
+
+/// `conv_`, letters and digits that nobody can guess.
+pub(crate) fn conversation_id() -> String {
+    let mut id = "conv_".to_owned();
+    for _ in 0..2 {
+        let number = RandomState::new().build_hasher().finish();
+        let _ = write!(id, "{number:016x}");
+    }
+    id
+}
+
+/// The agent that was asked for. An id from a file or the environment that is not known here is another brain's.
+fn choose_agent(settings: &Settings) -> Outcome<(agents::Entry, Option<String>)> {
+    let setting = settings.setting(keys::AGENT_ID);
+    let Some(name) = setting.value() else {
+        return Ok((agents::find(settings, DEFAULT_AGENT)?, None));
+    };
+    match agents::find(settings, name) {
+        Ok(entry) => Ok((entry, None)),
+        Err(_) if !matches!(setting.origin, Origin::Flag(_)) => {
+            let note = format!(
+                "{name} ({}) is no agent on this machine; talking to {DEFAULT_AGENT} instead",
+                setting.origin
+            );
+            Ok((agents::find(settings, DEFAULT_AGENT)?, Some(note)))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+fn describe(entry: &agents::Entry, file: &AgentFile) -> String {
+    let name = &file.config.view.name;
+    let place = entry
+        .path
+        .as_ref()
+        .map_or_else(|| "bundled".to_owned(), |path| path.display().to_string());
+    if name.is_empty() || *name == entry.id {
+        format!("{} ({place})", entry.id)
+    } else {
+        format!("{}, {name} ({place})", entry.id)
+    }
+}
+
+/// The address and model of the agent's own llm, if it has one.
+fn own_llm(file: &AgentFile) -> Option<(String, Option<String>)> {
+    let prompt = &file.config.view.conversation_config.agent.prompt;
+    let custom = prompt.custom_llm.as_ref()?;
+    let text = |name: &str| custom.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+    Some((text("url")?, text("model_id")))
+}
+
+fn check_voice(voice: &FliteVoice, wanted: &str, origin: &Origin) -> Outcome<()> {
+    let voices = voice.voices();
+    if voices.iter().any(|v| v.id == wanted) {
+        return Ok(());
+    }
+    let ids: Vec<_> = voices.into_iter().map(|v| v.id).collect();
+    Err(
+        Problem::usage(format!("there is no voice {wanted:?} ({origin})"))
+            .because(format!("there are: {}", ids.join(", ")))
+            .fix("choose one of them; `duologue voices` describes them"),
+    )
+}
+
+/// An agent made for another platform names voices of that platform.
+fn use_a_voice_that_is_here(voice: &FliteVoice, file: &mut AgentFile) -> Option<String> {
+    let tts = &mut file.config.view.conversation_config.tts;
+    let named = tts.voice_id.clone()?;
+    if voice.voices().iter().any(|v| v.id == named) {
+        return None;
+    }
+    tts.voice_id = None;
+    Some(format!(
+        "the agent's voice {named} is not on this machine; using {}",
+        embedded::voice::DEFAULT_VOICE
+    ))
+}
+
+fn initiation(settings: &Settings, arguments: &Talk) -> Outcome<Initiation> {
+    let prompt = match &arguments.prompt {
+        Some(text) => Some(files::text_argument(text)?),
+        None => None,
+    };
+    let mut variables = BTreeMap::new();
+    for (name, (value, origin)) in &settings.variables {
+        let value: DynamicVariable = serde_json::from_value(value.clone()).map_err(|_| {
+            Problem::usage(format!("the variable {name} ({origin}) cannot be used"))
+                .because("it is neither text, number, truth value nor a list of these")
+        })?;
+        variables.insert(name.clone(), value);
+    }
+    let overrides = ConfigOverride {
+        agent: AgentOverride {
+            first_message: arguments.first_message.clone(),
+            language: settings.get(keys::USER_LANGUAGE).map(Language::from),
+            prompt: PromptOverride {
+                prompt,
+                ..PromptOverride::default()
+            },
+            ..AgentOverride::default()
+        },
+        tts: TtsOverride {
+            voice_id: settings.get(keys::VOICE).map(str::to_owned),
+            ..TtsOverride::default()
+        },
+        conversation: ConversationOverride {
+            text_only: arguments.text.then_some(true),
+            client_events: Some(EVENTS.to_vec()),
+        },
+        ..ConfigOverride::default()
+    };
+    Ok(Initiation {
+        conversation_config_override: overrides,
+        dynamic_variables: variables,
+        user_id: arguments.user_id.clone(),
+        ..Initiation::default()
+    })
+}
