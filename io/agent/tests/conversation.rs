@@ -36,7 +36,8 @@ async fn a_question_is_heard_and_answered() {
         0.020 audio 1..5
         3.700 user: what time is it
         3.700 agent 6: It is ten o'clock.
-        3.700 audio 6..11"#]].assert_eq(&caller.log.join("\n"));
+        3.700 audio 6..11"#]]
+    .assert_eq(&caller.log.join("\n"));
     drop(caller.edge);
     let ending = caller.handle.ended().await;
     assert_eq!(ending.reason, EndReason::UserEnded);
@@ -88,7 +89,8 @@ async fn an_interruption_stops_at_once_and_memory_holds_what_was_heard() {
                 "no stop that now",
             ),
         ]
-    "#]].assert_debug_eq(&last);
+    "#]]
+    .assert_debug_eq(&last);
 }
 
 #[tokio::test]
@@ -212,19 +214,30 @@ async fn a_journal_on_a_full_disk_warns_and_the_conversation_goes_on() {
     drop(caller.edge);
     caller.handle.ended().await;
     let lines = caller.recorder.memory().lines;
-    assert!(lines.iter().any(|line| line.contains("journal cannot be written")), "{lines:?}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("journal cannot be written")),
+        "{lines:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_client_tool_is_called_and_its_result_used() {
     let mut setup = Setup::new(&["where is my order"], |request| {
         match request.messages.last() {
-            Some(Message::Tool { result, is_error: false, .. }) => say(&format!("It is in {result}.")),
+            Some(Message::Tool {
+                result,
+                is_error: false,
+                ..
+            }) => say(&format!("It is in {result}.")),
             _ => vec![call("locate", json!({"id": 7})), Step::Event(Event::Done)],
         }
     });
-    setup.config = config(json!({"conversation_config": {"agent": {"prompt": {"tools": [
-        {"type": "client", "name": "locate", "description": "Finds it.", "expects_response": true}]}}}}));
+    setup.config = config(
+        json!({"conversation_config": {"agent": {"prompt": {"tools": [
+        {"type": "client", "name": "locate", "description": "Finds it.", "expects_response": true}]}}}}),
+    );
     let mut caller = setup.start().await;
     caller.silent(2_000).await;
     caller.speak(1_200).await;
@@ -246,19 +259,26 @@ async fn a_client_tool_is_called_and_its_result_used() {
         3.700 client_tool_call tc_1 locate {"id":7}
         4.200 tool_response locate
         4.200 agent 6: It is in Paris.
-        4.200 audio 6..10"#]].assert_eq(&caller.log.join("\n"));
+        4.200 audio 6..10"#]]
+    .assert_eq(&caller.log.join("\n"));
 }
 
 #[tokio::test]
 async fn a_tool_that_does_not_answer_ends_once_and_the_llm_is_told() {
     let mut setup = Setup::new(&["where is my order"], |request| {
         match request.messages.last() {
-            Some(Message::Tool { result, is_error: true, .. }) => say(&format!("Sorry: {result}")),
+            Some(Message::Tool {
+                result,
+                is_error: true,
+                ..
+            }) => say(&format!("Sorry: {result}")),
             _ => vec![call("locate", json!({})), Step::Event(Event::Done)],
         }
     });
-    setup.config = config(json!({"conversation_config": {"agent": {"prompt": {"tools": [
-        {"type": "client", "name": "locate", "expects_response": true, "response_timeout_secs": 3}]}}}}));
+    setup.config = config(
+        json!({"conversation_config": {"agent": {"prompt": {"tools": [
+        {"type": "client", "name": "locate", "expects_response": true, "response_timeout_secs": 3}]}}}}),
+    );
     let mut caller = setup.start().await;
     caller.silent(2_000).await;
     caller.speak(1_200).await;
@@ -272,9 +292,18 @@ async fn a_tool_that_does_not_answer_ends_once_and_the_llm_is_told() {
         })
         .await;
     caller.silent(6_000).await;
-    let responses = caller.lines().iter().filter(|line| line.starts_with("tool_response")).count();
+    let responses = caller
+        .lines()
+        .iter()
+        .filter(|line| line.starts_with("tool_response"))
+        .count();
     assert_eq!(responses, 1);
-    assert!(caller.lines().iter().any(|line| line.contains("Sorry: The tool did not answer")));
+    assert!(
+        caller
+            .lines()
+            .iter()
+            .any(|line| line.contains("Sorry: The tool did not answer"))
+    );
 }
 
 #[tokio::test]
@@ -286,7 +315,9 @@ async fn the_agent_hangs_up_after_its_goodbye_was_heard() {
             Step::Event(Event::Done),
         ]
     });
-    setup.config = config(json!({"conversation_config": {"agent": {"prompt": {"built_in_tools": {"end_call": {}}}}}}));
+    setup.config = config(
+        json!({"conversation_config": {"agent": {"prompt": {"built_in_tools": {"end_call": {}}}}}}),
+    );
     let mut caller = setup.start().await;
     caller.silent(2_000).await;
     caller.speak(1_200).await;
@@ -299,7 +330,8 @@ async fn the_agent_hangs_up_after_its_goodbye_was_heard() {
         3.540 tool_request end_call
         3.540 agent 6: Goodbye then.
         3.540 audio 6..10
-        4.320 tool_response end_call"#]].assert_eq(&caller.log.join("\n"));
+        4.320 tool_response end_call"#]]
+    .assert_eq(&caller.log.join("\n"));
     assert_eq!(caller.handle.ended().await.reason, EndReason::AgentEnded);
 }
 
@@ -308,7 +340,9 @@ async fn a_skipped_turn_is_silence_that_waits() {
     let mut setup = Setup::new(&["hold on a second"], |_| {
         vec![call("skip_turn", json!({})), Step::Event(Event::Done)]
     });
-    setup.config = config(json!({"conversation_config": {"agent": {"prompt": {"built_in_tools": {"skip_turn": {}}}}}}));
+    setup.config = config(
+        json!({"conversation_config": {"agent": {"prompt": {"built_in_tools": {"skip_turn": {}}}}}}),
+    );
     let mut caller = setup.start().await;
     caller.silent(2_000).await;
     caller.speak(1_200).await;
@@ -332,7 +366,11 @@ async fn contextual_updates_reach_the_llm_and_the_newest_of_an_id_counts() {
     caller.speak(1_000).await;
     caller.silent(3_000).await;
     let requests = caller.requests();
-    let notes: Vec<_> = requests[0].messages.iter().filter(|m| matches!(m, Message::Context(_))).collect();
+    let notes: Vec<_> = requests[0]
+        .messages
+        .iter()
+        .filter(|m| matches!(m, Message::Context(_)))
+        .collect();
     assert_eq!(notes, [&Message::Context("billing page".to_owned())]);
 }
 
@@ -357,20 +395,29 @@ async fn typed_messages_are_answered_without_any_sound() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.100 user: abc
-        0.100 agent 2: You wrote abc."#]].assert_eq(&caller.log.join("\n"));
+        0.100 agent 2: You wrote abc."#]]
+    .assert_eq(&caller.log.join("\n"));
     let parts: Vec<String> = caller
         .events
         .iter()
         .filter_map(|event| match event {
-            ServerEvent::AgentChatResponsePart { text_response_part } => {
-                Some(format!("{}:{}", text_response_part.kind, text_response_part.text))
-            }
+            ServerEvent::AgentChatResponsePart { text_response_part } => Some(format!(
+                "{}:{}",
+                text_response_part.kind, text_response_part.text
+            )),
             _ => None,
         })
         .collect();
     assert_eq!(
         parts,
-        ["start:", "delta:Hi, I am here.", "stop:", "start:", "delta:You wrote abc.", "stop:"]
+        [
+            "start:",
+            "delta:Hi, I am here.",
+            "stop:",
+            "start:",
+            "delta:You wrote abc.",
+            "stop:"
+        ]
     );
 }
 
@@ -404,11 +451,18 @@ async fn the_stages_of_a_turn_add_up_to_what_the_caller_waited() {
         })
         .unwrap();
     let sum: f64 = stages.iter().map(|stage| stage.ms).sum();
-    let answered = caller.log.iter().find(|line| line.contains("o'clock")).unwrap();
+    let answered = caller
+        .log
+        .iter()
+        .find(|line| line.contains("o'clock"))
+        .unwrap();
     let answered: f64 = answered.split(' ').next().unwrap().parse().unwrap();
     let waited = answered * 1_000.0 - stopped.as_millis() as f64;
     assert!((sum - waited).abs() <= 40.0, "{sum} {waited} {stages:?}");
-    let llm = stages.iter().find(|stage| stage.name == "llm_first_token").unwrap();
+    let llm = stages
+        .iter()
+        .find(|stage| stage.name == "llm_first_token")
+        .unwrap();
     assert!((llm.ms - 300.0).abs() < 21.0, "{stages:?}");
 }
 
@@ -430,8 +484,16 @@ async fn every_audio_format_is_spoken_and_heard() {
             .sum();
         let known: audio::Format = format.as_str().parse().unwrap();
         // "Hi, I am here." is 14 letters of 60 ms.
-        let expected = known.encode(&vec![0; known.rate().samples_in(Duration::from_millis(840))]).len();
-        assert!(bytes.abs_diff(expected) <= 8, "{format}: {bytes} bytes, not {expected}");
+        let expected = known
+            .encode(&vec![
+                0;
+                known.rate().samples_in(Duration::from_millis(840))
+            ])
+            .len();
+        assert!(
+            bytes.abs_diff(expected) <= 8,
+            "{format}: {bytes} bytes, not {expected}"
+        );
         let text: String = caller
             .events
             .iter()
@@ -448,7 +510,11 @@ async fn every_audio_format_is_spoken_and_heard() {
 #[tokio::test]
 async fn a_client_hears_only_what_it_subscribed_to() {
     let mut setup = Setup::new(&["hello there"], |_| say("Hello."));
-    setup.wishes.conversation_config_override.conversation.client_events = Some(vec![ClientEventKind::UserTranscript]);
+    setup
+        .wishes
+        .conversation_config_override
+        .conversation
+        .client_events = Some(vec![ClientEventKind::UserTranscript]);
     let mut caller = setup.start().await;
     caller.silent(2_000).await;
     caller.speak(1_000).await;
@@ -461,7 +527,9 @@ async fn many_conversations_go_on_at_a_time() {
     let mut tasks = Vec::new();
     for _ in 0..50 {
         tasks.push(tokio::spawn(async {
-            let mut caller = Setup::new(&["what time is it"], |_| say("It is ten o'clock.")).start().await;
+            let mut caller = Setup::new(&["what time is it"], |_| say("It is ten o'clock."))
+                .start()
+                .await;
             caller.silent(2_000).await;
             caller.speak(1_200).await;
             caller.silent(3_000).await;

@@ -18,8 +18,15 @@ use serde_json::json;
 
 /// What the voice says as sound.
 async fn spoken(voice: &FliteVoice, text: &str) -> Vec<i16> {
-    let mut session = voice.start(tts::Options { voice: Some("rms".to_owned()), ..tts::Options::default() });
-    session.input.send(tts::Input::Text(text.to_owned())).await.unwrap();
+    let mut session = voice.start(tts::Options {
+        voice: Some("rms".to_owned()),
+        ..tts::Options::default()
+    });
+    session
+        .input
+        .send(tts::Input::Text(text.to_owned()))
+        .await
+        .unwrap();
     session.input.send(tts::Input::End).await.unwrap();
     let mut samples = Vec::new();
     while let Some(event) = session.events.recv().await {
@@ -36,11 +43,18 @@ async fn understood(ear: &Sphinx, sound: &[i16]) -> String {
     let mut session = ear.start(asr::Options::default());
     session
         .input
-        .send(asr::Input::Begin { utterance: 1, expected: asr::Expected::default() })
+        .send(asr::Input::Begin {
+            utterance: 1,
+            expected: asr::Expected::default(),
+        })
         .await
         .unwrap();
     for piece in sound.chunks(1_600) {
-        session.input.send(asr::Input::Audio(piece.to_vec())).await.unwrap();
+        session
+            .input
+            .send(asr::Input::Audio(piece.to_vec()))
+            .await
+            .unwrap();
     }
     session.input.send(asr::Input::End).await.unwrap();
     loop {
@@ -59,15 +73,22 @@ struct Call {
 impl Call {
     async fn play(&mut self, sound: &[i16]) {
         for piece in sound.chunks(320) {
-            let bytes: Vec<u8> = piece.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-            let chunk = ClientEvent::UserAudioChunk { user_audio_chunk: AudioBytes::from(bytes) };
+            let bytes: Vec<u8> = piece
+                .iter()
+                .flat_map(|sample| sample.to_le_bytes())
+                .collect();
+            let chunk = ClientEvent::UserAudioChunk {
+                user_audio_chunk: AudioBytes::from(bytes),
+            };
             self.edge.sender.send(chunk).await.unwrap();
             self.clock.settled().await;
             self.clock.advance(Duration::from_millis(20));
             self.clock.settled().await;
             while let Ok(event) = self.edge.receiver.try_recv() {
                 if let ServerEvent::Ping { ping_event } = &event {
-                    let pong = ClientEvent::Pong { event_id: ping_event.event_id };
+                    let pong = ClientEvent::Pong {
+                        event_id: ping_event.event_id,
+                    };
                     self.edge.sender.send(pong).await.unwrap();
                 }
                 self.events.push(event);
@@ -83,9 +104,9 @@ impl Call {
         self.events
             .iter()
             .filter_map(|event| match event {
-                ServerEvent::UserTranscript { user_transcription_event } => {
-                    Some(user_transcription_event.user_transcript.clone())
-                }
+                ServerEvent::UserTranscript {
+                    user_transcription_event,
+                } => Some(user_transcription_event.user_transcript.clone()),
                 _ => None,
             })
             .collect()
@@ -110,7 +131,11 @@ impl Call {
 async fn both_sides_are_understood_and_an_interruption_is_corrected() {
     let paths = Paths::default();
     let voice = FliteVoice::new(paths.clone());
-    let ear = Sphinx::new(paths, &embedded::recogniser::Settings::default());
+    let settings = embedded::recogniser::Settings {
+        repeatable: true,
+        ..embedded::recogniser::Settings::default()
+    };
+    let ear = Sphinx::new(paths, &settings);
     let clock = Clock::driven();
     let providers = Providers {
         vad: Arc::new(Earshot),
@@ -118,9 +143,15 @@ async fn both_sides_are_understood_and_an_interruption_is_corrected() {
         llm: Arc::new(FnLlm {
             clock: clock.clone(),
             brain: Box::new(|request| {
-                let turns = request.messages.iter().filter(|message| matches!(message, Message::User(_))).count();
+                let turns = request
+                    .messages
+                    .iter()
+                    .filter(|message| matches!(message, Message::User(_)))
+                    .count();
                 if turns == 1 {
-                    say("The meeting has been moved to three thirty tomorrow afternoon, and the room is on the second floor of the main building.")
+                    say(
+                        "The meeting has been moved to three thirty tomorrow afternoon, and the room is on the second floor of the main building.",
+                    )
                 } else {
                     say("All right, I will stop talking now.")
                 }
@@ -136,13 +167,21 @@ async fn both_sides_are_understood_and_an_interruption_is_corrected() {
     let (link, edge) = agent::link();
     let file = tempfile::NamedTempFile::new().unwrap();
     let recording = Recording::create(file.path()).unwrap();
-    let options = Options { clock: clock.clone(), recorder: Arc::new(recording.clone()), ..Options::default() };
+    let options = Options {
+        clock: clock.clone(),
+        recorder: Arc::new(recording.clone()),
+        ..Options::default()
+    };
     let mut handle = agent.start(link, options);
     edge.sender
         .send(ClientEvent::ConversationInitiationClientData(Box::default()))
         .await
         .unwrap();
-    let mut call = Call { clock, edge, events: Vec::new() };
+    let mut call = Call {
+        clock,
+        edge,
+        events: Vec::new(),
+    };
 
     call.silence(4).await;
     let greeting = understood(&ear, &call.sound_from(1)).await;
@@ -152,7 +191,10 @@ async fn both_sides_are_understood_and_an_interruption_is_corrected() {
     call.play(&question).await;
     call.silence(3).await;
     let heard = call.transcripts();
-    assert!(heard.len() == 1 && heard[0].contains("meeting"), "{heard:?}");
+    assert!(
+        heard.len() == 1 && heard[0].contains("meeting"),
+        "{heard:?}"
+    );
 
     let objection = spoken(&voice, "Please stop, I know that already.").await;
     call.play(&objection).await;
@@ -164,13 +206,19 @@ async fn both_sides_are_understood_and_an_interruption_is_corrected() {
         _ => None,
     });
     let correction = call.events.iter().find_map(|event| match event {
-        ServerEvent::AgentResponseCorrection { agent_response_correction_event: c } => {
-            Some((c.original_agent_response.clone(), c.corrected_agent_response.clone()))
-        }
+        ServerEvent::AgentResponseCorrection {
+            agent_response_correction_event: c,
+        } => Some((
+            c.original_agent_response.clone(),
+            c.corrected_agent_response.clone(),
+        )),
         _ => None,
     });
     let (original, corrected) = correction.unwrap();
-    assert!(original.starts_with(&corrected) && corrected.len() < original.len(), "{corrected:?}");
+    assert!(
+        original.starts_with(&corrected) && corrected.len() < original.len(),
+        "{corrected:?}"
+    );
     assert!(corrected.contains("meeting"), "{corrected:?}");
     let last = understood(&ear, &call.sound_from(interruption.unwrap() + 1)).await;
     assert!(last.contains("stop"), "{last:?}");

@@ -20,7 +20,9 @@ fn failed() -> ProviderError {
 
 /// One question to an llm that behaves as `steps` say; what the agent said in the end.
 async fn asked(steps: fn() -> Vec<Step>) -> (Vec<String>, common::Caller) {
-    let mut caller = Setup::new(&["what time is it"], move |_| steps()).start().await;
+    let mut caller = Setup::new(&["what time is it"], move |_| steps())
+        .start()
+        .await;
     caller.silent(2_000).await;
     caller.speak(1_200).await;
     caller.silent(6_000).await;
@@ -44,7 +46,13 @@ async fn an_llm_that_fails_is_apologised_for() {
 
 #[tokio::test]
 async fn an_llm_that_closes_in_the_middle_leaves_what_it_said() {
-    let (said, caller) = asked(|| vec![Step::Event(Event::Text("It is about ten. And".to_owned())), Step::Close]).await;
+    let (said, caller) = asked(|| {
+        vec![
+            Step::Event(Event::Text("It is about ten. And".to_owned())),
+            Step::Close,
+        ]
+    })
+    .await;
     assert_eq!(said, ["It is about ten. And"], "{:?}", caller.log);
 }
 
@@ -64,9 +72,17 @@ async fn an_llm_that_will_never_answer_ends_the_conversation_after_the_apology()
     })
     .await;
     assert_eq!(said, [APOLOGY]);
-    assert_eq!(caller.lines().last(), Some(&"error 1002 llm_error"), "{:?}", caller.log);
+    assert_eq!(
+        caller.lines().last(),
+        Some(&"error 1002 llm_error"),
+        "{:?}",
+        caller.log
+    );
     let ending = caller.handle.ended().await;
-    assert_eq!((ending.reason, ending.code), (EndReason::Failed, CloseCode::Failed));
+    assert_eq!(
+        (ending.reason, ending.code),
+        (EndReason::Failed, CloseCode::Failed)
+    );
     assert!(ending.message.contains("no such key"));
 }
 
@@ -79,7 +95,10 @@ async fn an_llm_that_never_stops_is_cut_off() {
     })
     .await;
     let lines = caller.recorder.memory().lines;
-    assert!(lines.iter().any(|line| line.contains("cut off")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("cut off")),
+        "{lines:?}"
+    );
 }
 
 async fn voice(manner: Manner) -> common::Caller {
@@ -96,9 +115,17 @@ async fn voice(manner: Manner) -> common::Caller {
 async fn a_voice_that_fails_twice_ends_the_conversation_with_one_terminal_error() {
     for manner in [Manner::Fails, Manner::Closes, Manner::Hangs] {
         let mut caller = voice(manner).await;
-        assert!(caller.has("agent 1: Hi, I am here."), "{manner:?} {:?}", caller.log);
+        assert!(
+            caller.has("agent 1: Hi, I am here."),
+            "{manner:?} {:?}",
+            caller.log
+        );
         let ending = caller.handle.ended().await;
-        assert_eq!(ending.error_type, Some(ErrorType::TtsCascadeError), "{manner:?}");
+        assert_eq!(
+            ending.error_type,
+            Some(ErrorType::TtsCascadeError),
+            "{manner:?}"
+        );
         assert_eq!(caller.lines().last(), Some(&"error 1002 tts_cascade_error"));
     }
 }
@@ -112,7 +139,11 @@ async fn a_voice_that_recovers_goes_on() {
     *caller.manner.lock().unwrap() = Manner::Speaks;
     caller.speak(1_200).await;
     caller.silent(3_000).await;
-    assert!(caller.lines().iter().any(|line| line.starts_with("audio")), "{:?}", caller.log);
+    assert!(
+        caller.lines().iter().any(|line| line.starts_with("audio")),
+        "{:?}",
+        caller.log
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +157,11 @@ async fn a_recogniser_that_fails_is_started_anew_and_given_up_after_the_third_ti
         caller.silent(2_500).await;
         caller.speak(800).await;
         caller.silent(3_000).await;
-        assert!(caller.has("user: hello there"), "{fault:?} {:?}", caller.log);
+        assert!(
+            caller.has("user: hello there"),
+            "{fault:?} {:?}",
+            caller.log
+        );
 
         let mut setup = Setup::new(&[], |_| say("Yes."));
         setup.hears = vec![fault.clone(); 3];
@@ -137,7 +172,11 @@ async fn a_recogniser_that_fails_is_started_anew_and_given_up_after_the_third_ti
             caller.silent(2_500).await;
         }
         let ending = caller.handle.ended().await;
-        assert_eq!(ending.error_type, Some(ErrorType::AsrTranscriptionError), "{fault:?}");
+        assert_eq!(
+            ending.error_type,
+            Some(ErrorType::AsrTranscriptionError),
+            "{fault:?}"
+        );
     }
 }
 
@@ -145,15 +184,20 @@ async fn a_recogniser_that_fails_is_started_anew_and_given_up_after_the_third_ti
 async fn an_edge_that_does_not_read_loses_the_conversation() {
     let mut setup = Setup::new(&[], |_| Vec::new());
     setup.options.clock = agent::Clock::real();
-    setup.wishes.conversation_config_override.conversation.client_events =
-        Some(vec![protocol::agents::ClientEventKind::VadScore]);
+    setup
+        .wishes
+        .conversation_config_override
+        .conversation
+        .client_events = Some(vec![protocol::agents::ClientEventKind::VadScore]);
     let mut caller = setup.start().await;
     let sender = caller.edge.sender.clone();
     let chunk = protocol::agents::ClientEvent::UserAudioChunk {
         user_audio_chunk: protocol::agents::AudioBytes::from(vec![0; 640]),
     };
     let feeding = tokio::spawn(async move { while sender.send(chunk.clone()).await.is_ok() {} });
-    let ending = tokio::time::timeout(Duration::from_secs(60), caller.handle.ended()).await.unwrap();
+    let ending = tokio::time::timeout(Duration::from_secs(60), caller.handle.ended())
+        .await
+        .unwrap();
     assert_eq!(ending.reason, EndReason::Failed);
     assert_eq!(ending.error_type, Some(ErrorType::WebsocketDisconnect));
     feeding.await.unwrap();

@@ -26,13 +26,21 @@ async fn variables_stand_in_the_first_message_and_the_prompt() {
     caller.silent(3_000).await;
     caller.speak(800).await;
     caller.silent(2_000).await;
-    assert!(caller.has("agent 1: Hello Ada, this is agent_test."), "{:?}", caller.log);
+    assert!(
+        caller.has("agent 1: Hello Ada, this is agent_test."),
+        "{:?}",
+        caller.log
+    );
     let request = &caller.requests()[0];
     assert_eq!(request.prompt, "Be kind in UTC.");
     assert_eq!(request.variables["name"], "Ada");
     assert_eq!(request.variables["system__conversation_id"], "conv_test");
     assert!(!request.variables.contains_key("secret__token"));
-    assert!(request.now.starts_with("2026-11-21T10:00:0"), "{}", request.now);
+    assert!(
+        request.now.starts_with("2026-11-21T10:00:0"),
+        "{}",
+        request.now
+    );
 }
 
 async fn refused(change: impl FnOnce(&mut Setup)) -> (ErrorType, String) {
@@ -50,22 +58,31 @@ async fn refused(change: impl FnOnce(&mut Setup)) -> (ErrorType, String) {
 #[tokio::test]
 async fn what_cannot_begin_is_refused_with_the_reason() {
     let (kind, message) = refused(|setup| {
-        setup.wishes.conversation_config_override.agent.prompt.prompt = Some("Be rude.".to_owned());
+        setup
+            .wishes
+            .conversation_config_override
+            .agent
+            .prompt
+            .prompt = Some("Be rude.".to_owned());
     })
     .await;
     assert_eq!(kind, ErrorType::OverrideError);
     assert!(message.contains("agent.prompt.prompt"), "{message}");
 
     let (kind, message) = refused(|setup| {
-        setup.config = config(json!({"conversation_config": {"agent": {"first_message": "Hi {{who}}"}}}));
+        setup.config =
+            config(json!({"conversation_config": {"agent": {"first_message": "Hi {{who}}"}}}));
     })
     .await;
     assert_eq!(kind, ErrorType::MissingDynamicVariable);
     assert!(message.contains("who"), "{message}");
 
     let (kind, message) = refused(|setup| {
-        setup.config = config(json!({"conversation_config": {"agent": {"prompt": {"prompt": "{{secret__key}}"}}}}));
-        setup.wishes.dynamic_variables = [("secret__key".to_owned(), DynamicVariable::from("x"))].into();
+        setup.config = config(
+            json!({"conversation_config": {"agent": {"prompt": {"prompt": "{{secret__key}}"}}}}),
+        );
+        setup.wishes.dynamic_variables =
+            [("secret__key".to_owned(), DynamicVariable::from("x"))].into();
     })
     .await;
     assert_eq!(kind, ErrorType::MissingDynamicVariable);
@@ -77,10 +94,14 @@ async fn what_cannot_begin_is_refused_with_the_reason() {
     })
     .await;
     assert_eq!(kind, ErrorType::OverrideError);
-    assert!(message.contains("told") && message.contains("en, fr"), "{message}");
+    assert!(
+        message.contains("told") && message.contains("en, fr"),
+        "{message}"
+    );
 
     let (kind, _) = refused(|setup| {
-        setup.wishes.dynamic_variables = [("system__caller_id".to_owned(), DynamicVariable::from("x"))].into();
+        setup.wishes.dynamic_variables =
+            [("system__caller_id".to_owned(), DynamicVariable::from("x"))].into();
     })
     .await;
     assert_eq!(kind, ErrorType::ValueError);
@@ -132,10 +153,16 @@ async fn silence_is_filled_and_finally_ends_the_call() {
         Some(Message::Context(note)) if note == agent::RE_ENGAGE => say("Are you there?"),
         _ => say("?"),
     });
-    setup.config = config(json!({"conversation_config": {"turn": {"turn_timeout": 3, "silence_end_call_timeout": 12}}}));
+    setup.config = config(
+        json!({"conversation_config": {"turn": {"turn_timeout": 3, "silence_end_call_timeout": 12}}}),
+    );
     let mut caller = setup.start().await;
     caller.silent(20_000).await;
-    let asked = caller.lines().iter().filter(|line| line.ends_with("Are you there?")).count();
+    let asked = caller
+        .lines()
+        .iter()
+        .filter(|line| line.ends_with("Are you there?"))
+        .count();
     assert_eq!(asked, 2, "{:?}", caller.log);
     assert_eq!(caller.handle.ended().await.reason, EndReason::Silence);
 }
@@ -157,7 +184,11 @@ async fn a_slow_answer_is_bridged_by_a_filler() {
     caller.silent(9_000).await;
     let lines = caller.lines();
     let at = |words: &str| lines.iter().position(|line| line.ends_with(words));
-    assert!(at("Let me see.").is_some() && at("Let me see.") < at("Here it is."), "{:?}", caller.log);
+    assert!(
+        at("Let me see.").is_some() && at("Let me see.") < at("Here it is."),
+        "{:?}",
+        caller.log
+    );
 }
 
 #[tokio::test]
@@ -169,10 +200,17 @@ async fn the_longest_duration_ends_with_the_agents_last_words() {
     let mut caller = setup.start().await;
     caller.silent(8_000).await;
     let lines = caller.lines();
-    assert!(lines.iter().any(|line| line.ends_with("Time is up.")), "{:?}", caller.log);
+    assert!(
+        lines.iter().any(|line| line.ends_with("Time is up.")),
+        "{:?}",
+        caller.log
+    );
     assert_eq!(lines.last(), Some(&"error 1000 max_duration_exceeded"));
     let ending = caller.handle.ended().await;
-    assert_eq!((ending.reason, ending.code), (EndReason::MaxDuration, CloseCode::Normal));
+    assert_eq!(
+        (ending.reason, ending.code),
+        (EndReason::MaxDuration, CloseCode::Normal)
+    );
 }
 
 #[tokio::test]

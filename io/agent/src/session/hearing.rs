@@ -137,6 +137,10 @@ impl Hearing {
 
     /// Hands over what the recogniser has room for.
     pub(super) fn feed(&mut self) {
+        if !self.waiting.is_empty() {
+            // Who waits for all places holds those that are free already.
+            self.drained = None;
+        }
         while let Some(input) = self.waiting.pop_front() {
             match self.asr.input.try_send(input) {
                 Ok(()) => {}

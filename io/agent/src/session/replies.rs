@@ -26,6 +26,8 @@ const APOLOGY: &str = "I am sorry, I cannot answer that right now.";
 const LONGEST_REPLY: usize = 64 * 1024;
 /// Sound is sent in pieces no longer than this, so that stopping and remembering are exact.
 const LONGEST_PIECE: Duration = Duration::from_millis(500);
+/// A voice that has aligned nothing after this much sound aligns nothing at all.
+const UNALIGNED_AFTER: Duration = Duration::from_millis(500);
 /// Sound for recordings.
 const RECORDED: SampleRate = SampleRate::HZ_16000;
 /// llms that fail so often without an answer between end the conversation, after an apology.
@@ -79,6 +81,8 @@ struct Sound {
     given: Duration,
     /// Text whose sound has not been passed on, at its place in the whole.
     texts: VecDeque<AlignedText>,
+    /// The voice says when its words sound.
+    aligns: bool,
 }
 
 /// A chunk that waits for the machine's word.
@@ -120,10 +124,12 @@ impl Sound {
             taken: Duration::ZERO,
             given: Duration::ZERO,
             texts: VecDeque::new(),
+            aligns: false,
         }
     }
 
     fn take(&mut self, chunk: &tts::Chunk) -> (Vec<i16>, Vec<i16>) {
+        self.aligns |= !chunk.alignment.is_empty();
         for piece in &chunk.alignment {
             self.texts.push_back(AlignedText {
                 text: piece.text.clone(),
@@ -575,12 +581,21 @@ impl Session {
         for (index, samples) in edge.chunks(length).enumerate() {
             let duration = format.rate().duration_of(samples.len());
             let alignment = sound.texts_within(duration, last && index + 1 == count);
+            let mut told = alignment.clone();
+            if told.is_empty() && (sound.aligns || sound.given <= UNALIGNED_AFTER) {
+                // In this piece nothing begins. Without a word on that the machine would guess what is said in it.
+                told.push(AlignedText {
+                    text: String::new(),
+                    start: Duration::ZERO,
+                    duration: Duration::ZERO,
+                });
+            }
             let share = recorded.len() * index / count..recorded.len() * (index + 1) / count;
             self.facts.push_back((
                 Input::Chunk {
                     reply: id,
                     duration,
-                    alignment: alignment.clone(),
+                    alignment: told,
                 },
                 Some(Chunk {
                     bytes: format.encode(samples),
