@@ -69,6 +69,19 @@ impl StoredAgent {
         })
     }
 
+    /// The agent as a file for the scripted brain: its text, or what it would be. None without a script of its own.
+    pub fn toml(&self) -> Option<String> {
+        if self.text.is_some() {
+            return self.text.clone();
+        }
+        let script = self.script.as_ref().or_else(|| self.document.get("duologue_script"))?;
+        let mut file = self.document.as_object().cloned().unwrap_or_default();
+        file.insert("duologue_script".to_owned(), script.clone());
+        let mut file = Value::Object(file);
+        strip_nulls(&mut file);
+        toml::to_string(&file).ok()
+    }
+
     /// What people call it.
     pub fn name(&self) -> &str {
         self.document
@@ -138,6 +151,21 @@ impl StoredAgent {
             .pointer("/platform_settings/archived")
             .and_then(Value::as_bool)
             == Some(true)
+    }
+}
+
+/// TOML has no null.
+fn strip_nulls(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.retain(|_, value| !value.is_null());
+            object.values_mut().for_each(strip_nulls);
+        }
+        Value::Array(values) => {
+            values.retain(|value| !value.is_null());
+            values.iter_mut().for_each(strip_nulls);
+        }
+        _ => {}
     }
 }
 
