@@ -1,44 +1,4 @@
 //! One way to speak HTTP, for every provider behind it.
 
-use std::{sync::Arc, time::Duration};
-
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
-
-/// How long to wait for a connection. Names, TCP and TLS together.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A client with our TLS: rustls over ring, Mozilla's roots. Cheap to clone; one connection pool behind all clones.
-///
-/// The TLS configuration is given explicitly, so that a library user needs no process-wide provider.
-///
-/// # Errors
-/// Fails only when the TLS backend cannot be set up, with the library's words.
-pub fn client() -> Result<reqwest::Client, String> {
-    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .user_agent(concat!("duologue/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| describe(&error))
-}
-
-/// An error and its causes in one line, without the URL: URLs may carry secrets.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
+pub(crate) use elevenlabs::http::describe;
+pub use elevenlabs::http::{CONNECT_TIMEOUT, client};
