@@ -178,7 +178,7 @@ pub(crate) enum Channel {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Address to listen on [default: 127.0.0.1; 0.0.0.0 once API_KEYS is set]
+    /// Address to listen on [default: 127.0.0.1; 0.0.0.0 once keys are set]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) host: Option<String>,
     /// Port to listen on; 0 takes any free one [default: 8000]

@@ -110,10 +110,9 @@ fn wrong_call(error: &clap::Error) -> ExitCode {
 }
 
 fn tell(problem: &Problem, json: bool) -> ExitCode {
-    if !problem.is_silent() {
-        if !json || Out::new(true).object(&problem.to_json()).is_err() {
-            eprintln!("{problem}");
-        }
+    let told = problem.is_silent() || json && Out::new(true).object(&problem.to_json()).is_ok();
+    if !told {
+        eprintln!("{problem}");
     }
     ExitCode::from(problem.exit_code())
 }

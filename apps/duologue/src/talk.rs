@@ -192,7 +192,7 @@ async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
             .as_ref()
             .and_then(|error| error.message.clone())
             .unwrap_or_else(|| message.clone());
-        reason = "failed".to_owned();
+        "failed".clone_into(&mut reason);
         failure = Some(
             Problem::failure("the conversation ended early")
                 .because(&said)

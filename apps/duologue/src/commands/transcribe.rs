@@ -86,11 +86,9 @@ pub(crate) async fn run(context: &Context, arguments: &Transcribe) -> Outcome<()
             words.push(text);
         }
         progress.at(heard as u64);
-        if count < frame.len() {
-            if count == 0 {
-                break;
-            }
-            // The end has come; one more round closes the last utterance.
+        // Once the end has come, one more round closes the last utterance.
+        if count == 0 {
+            break;
         }
     }
     drop(progress);

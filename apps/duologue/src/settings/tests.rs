@@ -1,10 +1,10 @@
 use super::*;
 
-fn file(path: &str, text: &str) -> Option<TextFile> {
-    Some(TextFile {
+fn file(path: &str, text: &str) -> TextFile {
+    TextFile {
         path: path.to_owned(),
         text: text.to_owned(),
-    })
+    }
 }
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -25,12 +25,12 @@ fn each_place_wins_over_the_ones_before_it() {
     let mut sources = Sources::default();
     let llm = |s: &Sources| folded(s, keys::LLM);
     assert_eq!(llm(&sources), (Some("auto".into()), "default".into()));
-    sources.config = file("duologue.toml", "llm = \"from-toml\"");
+    sources.config = Some(file("duologue.toml", "llm = \"from-toml\""));
     assert_eq!(
         llm(&sources),
         (Some("from-toml".into()), "duologue.toml".into())
     );
-    sources.dotenv = file(".env", "DUOLOGUE_LLM=from-dotenv");
+    sources.dotenv = Some(file(".env", "DUOLOGUE_LLM=from-dotenv"));
     assert_eq!(llm(&sources), (Some("from-dotenv".into()), ".env".into()));
     sources.environment = environment(&[("DUOLOGUE_LLM", "from-environment")]);
     assert_eq!(
@@ -69,7 +69,7 @@ fn an_alias_is_as_good_as_the_name_and_the_name_wins() {
 #[test]
 fn an_empty_value_means_not_set() {
     let sources = Sources {
-        dotenv: file(".env", "OPENAI_API_KEY=\nLOG_LEVEL=\n"),
+        dotenv: Some(file(".env", "OPENAI_API_KEY=\nLOG_LEVEL=\n")),
         ..Sources::default()
     };
     assert_eq!(folded(&sources, keys::OPENAI_API_KEY).0, None);
@@ -115,10 +115,10 @@ fn the_log_level_is_taken_in_any_case() {
 #[test]
 fn variables_come_from_the_table_and_from_flags() {
     let sources = Sources {
-        config: file(
+        config: Some(file(
             "duologue.toml",
             "[variables]\nname = \"Ada\"\nseats = 4\ncity = \"Paris\"",
-        ),
+        )),
         variables: vec!["city=London".into(), "vip=true".into(), "code=007x".into()],
         ..Sources::default()
     };
@@ -151,7 +151,7 @@ fn reserved_variables_are_refused() {
 #[test]
 fn a_misspelt_setting_in_the_file_is_an_error() {
     let sources = Sources {
-        config: file("duologue.toml", "lllm = \"x\""),
+        config: Some(file("duologue.toml", "lllm = \"x\"")),
         ..Sources::default()
     };
     let text = Settings::fold(&sources).unwrap_err().to_string();
@@ -161,7 +161,7 @@ fn a_misspelt_setting_in_the_file_is_an_error() {
 #[test]
 fn broken_toml_is_placed_by_line_and_column() {
     let sources = Sources {
-        config: file("duologue.toml", "llm = \"a\"\nvoice = slt\n"),
+        config: Some(file("duologue.toml", "llm = \"a\"\nvoice = slt\n")),
         ..Sources::default()
     };
     let text = Settings::fold(&sources).unwrap_err().to_string();
@@ -171,7 +171,7 @@ fn broken_toml_is_placed_by_line_and_column() {
 #[test]
 fn a_broken_line_of_dotenv_is_placed_and_not_shown() {
     let sources = Sources {
-        dotenv: file(".env", "A=1\nsk secret key\n"),
+        dotenv: Some(file(".env", "A=1\nsk secret key\n")),
         ..Sources::default()
     };
     let text = Settings::fold(&sources).unwrap_err().to_string();

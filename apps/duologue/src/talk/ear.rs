@@ -44,7 +44,7 @@ impl Ear {
     }
 
     /// How long it has been speaking, in a stretch that began after `since`.
-    pub(crate) fn into_speech(&self, since: usize, now: usize) -> usize {
+    pub(crate) fn speech_so_far(&self, since: usize, now: usize) -> usize {
         if self.spoke_since(since) {
             now.saturating_sub(self.began)
         } else {

@@ -35,6 +35,17 @@ const STUCK: Duration = Duration::from_secs(10);
 /// Latencies whose first sound is still awaited.
 const OPEN_TURNS: usize = 16;
 
+/// How far the conversation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Both may speak.
+    Open,
+    /// The agent ends it, once its last words were heard.
+    AgentHangsUp,
+    /// The end was asked for.
+    Ending,
+}
+
 /// The edge of a spoken conversation.
 pub(crate) struct Edge {
     mouth: Mouth,
@@ -54,8 +65,7 @@ pub(crate) struct Edge {
     last_event: usize,
     /// The user has said something that is not answered yet.
     owes: bool,
-    agent_hangs_up: bool,
-    ending: bool,
+    phase: Phase,
     reported: Option<(protocol::agents::EventId, usize)>,
     /// When the first chunk of each reply came.
     arrived: VecDeque<(protocol::agents::EventId, usize)>,
@@ -87,8 +97,7 @@ impl Edge {
             input_ended: None,
             last_event: 0,
             owes: false,
-            agent_hangs_up: false,
-            ending: false,
+            phase: Phase::Open,
             reported: None,
             arrived: VecDeque::new(),
             turns: 0,
@@ -123,16 +132,16 @@ impl Edge {
                 return Ok(Some(end));
             }
             if call.hang_up.was_asked() {
-                if self.ending {
+                if self.phase == Phase::Ending {
                     // A second request does not wait for anything.
                     return Ok(None);
                 }
                 self.say_goodbye(call).await?;
             }
             self.frame(call).await?;
-            if !self.ending && (self.is_done() || self.agent_is_gone()) {
+            if self.phase != Phase::Ending && (self.is_done() || self.agent_is_gone()) {
                 self.send(call, Command::End).await?;
-                self.ending = true;
+                self.phase = Phase::Ending;
             }
             if self.fast {
                 tokio::select! {
@@ -162,7 +171,7 @@ impl Edge {
                 biased;
                 () = sleep_until(until) => return Ok(None),
                 () = call.hang_up.asked() => {
-                    if self.ending {
+                    if self.phase == Phase::Ending {
                         return Ok(None);
                     }
                     self.say_goodbye(call).await?;
@@ -221,7 +230,7 @@ impl Edge {
         let levels: (Level, Level) = (self.meters.0.push(&heard), self.meters.1.push(&spoken));
         call.view.levels(levels.0, levels.1)?;
         self.now += FRAME;
-        if !self.ending {
+        if self.phase != Phase::Ending {
             let bytes = self.coder.code(&heard);
             self.send(call, Command::Audio(bytes.into())).await?;
             self.report(call).await?;
@@ -259,7 +268,7 @@ impl Edge {
     async fn say_goodbye(&mut self, call: &mut Call) -> Outcome<()> {
         call.view
             .show(self.at(), Shown::Notice("hanging up".to_owned()))?;
-        self.ending = true;
+        self.phase = Phase::Ending;
         self.send(call, Command::End).await
     }
 
@@ -286,7 +295,7 @@ impl Edge {
                     heard: correction.corrected_agent_response,
                 },
             )?,
-            Output::AgentHangsUp => self.agent_hangs_up = true,
+            Output::AgentHangsUp if self.phase == Phase::Open => self.phase = Phase::AgentHangsUp,
             Output::CallTool(tool) => {
                 tracing::warn!(
                     tool = tool.tool_name,
@@ -392,7 +401,7 @@ impl Edge {
 
     /// The agent has said goodbye, and it was heard.
     fn agent_is_gone(&self) -> bool {
-        self.agent_hangs_up && self.speaker.is_empty()
+        self.phase == Phase::AgentHangsUp && self.speaker.is_empty()
     }
 
     fn at(&self) -> Duration {

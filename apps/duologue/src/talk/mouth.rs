@@ -28,7 +28,7 @@ const GREETING: usize = 4 * 16_000;
 /// One 20 ms piece of what the agent hears.
 pub(crate) enum Mouth {
     /// A file, read as it is needed.
-    File(Recording),
+    File(Box<Recording>),
     /// A pipe, read by a thread that may wait.
     Pipe(Pipe),
     /// A caller.
@@ -41,10 +41,10 @@ impl Mouth {
         let source = files::open_sound(path, Channel::Mix)?;
         let regular = !files::is_pipe(path) && path.is_file();
         Ok(if regular {
-            Self::File(Recording {
+            Self::File(Box::new(Recording {
                 path: path.to_owned(),
                 source,
-            })
+            }))
         } else {
             Self::Pipe(Pipe::start(path, source))
         })
@@ -131,15 +131,12 @@ impl Pipe {
                 Err(mpsc::error::TryRecvError::Disconnected) => None,
             }
         };
-        match next {
-            Some(samples) => {
-                frame.copy_from_slice(&samples?);
-                Ok(true)
-            }
-            None => {
-                frame.fill(0);
-                Ok(false)
-            }
+        if let Some(samples) = next {
+            frame.copy_from_slice(&samples?);
+            Ok(true)
+        } else {
+            frame.fill(0);
+            Ok(false)
         }
     }
 }
@@ -202,7 +199,7 @@ impl Caller {
                 (answered && silent(time)) || (!answered && waited >= patience && silent(time))
             }
             Cue::During(time) => {
-                let into = ear.into_speech(self.quiet_since, self.now);
+                let into = ear.speech_so_far(self.quiet_since, self.now);
                 let finished = answered && ear.silent_for(self.now) >= 16_000;
                 into >= RATE.samples_in(time) && ear.is_speaking()
                     || finished

@@ -243,7 +243,7 @@ fn said(who: &'static str, colour: Color, text: Vec<Span<'static>>) -> Line<'sta
         format!("{who}: "),
         Style::new().fg(colour).add_modifier(Modifier::BOLD),
     );
-    Line::from_iter(std::iter::once(name).chain(text))
+    std::iter::once(name).chain(text).collect()
 }
 
 /// What was heard, and the rest struck through.

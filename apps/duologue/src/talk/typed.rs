@@ -74,8 +74,8 @@ pub(crate) async fn run(call: &mut Call, prompt: bool) -> Outcome<Option<End>> {
                     _ => {}
                 }
             }
-            line = lines.recv(), if state == State::User => match line {
-                Some(line) => {
+            line = lines.recv(), if state == State::User => {
+                if let Some(line) = line {
                     let text = line?;
                     let text = text.trim();
                     if !text.is_empty() {
@@ -86,12 +86,11 @@ pub(crate) async fn run(call: &mut Call, prompt: bool) -> Outcome<Option<End>> {
                         call.conversation.command(Command::Text { text: text.to_owned(), rich_content_id: None }).await;
                         state = State::Agent(Instant::now() + ANSWER);
                     }
-                }
-                None => {
+                } else {
                     call.conversation.command(Command::End).await;
                     state = State::Ending(Instant::now() + super::GOODBYE);
                 }
-            },
+            }
             () = sleep_until(deadline.unwrap_or(began)), if deadline.is_some() => match state {
                 State::Ending(_) => return Ok(None),
                 State::Agent(_) => {

@@ -169,7 +169,7 @@ impl Plain {
 
 fn object(at: Duration, shown: &Shown) -> Value {
     let mut object = match shown {
-        Shown::Choice { name, value } => json!({ "type": name, "value": value }),
+        Shown::Choice { name, value } => json!({ "type": "choice", "name": name, "value": value }),
         Shown::Started { conversation } => {
             json!({ "type": "started", "conversation_id": conversation })
         }
