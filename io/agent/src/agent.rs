@@ -140,7 +140,7 @@ impl Default for Options {
             provider_timeout: Duration::from_secs(8),
             slow_edge: Duration::from_secs(5),
             ping_every: Duration::from_secs(5),
-            receive_timeout: Duration::from_secs(60),
+            receive_timeout: Duration::from_mins(1),
             seed: 0,
         }
     }

@@ -1,7 +1,5 @@
 //! Where the time of a turn went, from the caller's last sound to the agent's first.
 
-use std::time::Duration;
-
 use audio::Moment;
 use protocol::agents::Stage;
 
@@ -48,13 +46,16 @@ impl Moments {
     }
 
     /// From the last sound of the caller to the first of the agent.
-    pub(crate) fn total(&self) -> Option<Duration> {
+    #[cfg(test)]
+    fn total(&self) -> Option<std::time::Duration> {
         Some(self.sent? - self.speech_end)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -68,6 +68,7 @@ pub(crate) struct Basis<'a> {
 const ONE_MOMENT: &str = "One moment, please.";
 
 impl Plan {
+    #[expect(clippy::too_many_lines, reason = "one field after the other")]
     pub(crate) fn make(basis: Basis<'_>, wishes: &Initiation) -> Result<Self, Refusal> {
         let view = &basis.config.view;
         let config = &view.conversation_config;

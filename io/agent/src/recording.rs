@@ -246,7 +246,7 @@ mod tests {
                         Moment::ZERO,
                         Fact::CallerAudio {
                             from: Moment::from_millis(step * 1_000),
-                            samples: &[7; 16_000],
+                            samples: &vec![7; 16_000],
                         },
                     );
                 }

@@ -119,12 +119,13 @@ pub(crate) fn spawn(inner: Arc<Inner>, link: Link, options: Options) -> Handle {
         ending,
     };
     tokio::spawn(async move {
-        let ending = run(inner, link, options, id, end_requests, probes).await;
+        let ending = Box::pin(run(inner, link, options, id, end_requests, probes)).await;
         told.send_replace(Some(ending));
     });
     handle
 }
 
+#[expect(clippy::too_many_lines, reason = "one field after the other")]
 async fn run(
     inner: Arc<Inner>,
     mut link: Link,
@@ -241,11 +242,14 @@ async fn run(
 
 /// An identity nobody can guess: the standard library's hasher keys are random per process and instance.
 fn new_id() -> String {
-    use std::hash::{BuildHasher, Hasher, RandomState};
+    use std::{
+        fmt::Write as _,
+        hash::{BuildHasher, Hasher, RandomState},
+    };
     let mut id = String::from("conv_");
     for _ in 0..2 {
         let number = RandomState::new().build_hasher().finish();
-        id.push_str(&format!("{number:016x}"));
+        let _ = write!(id, "{number:016x}");
     }
     id
 }
@@ -347,9 +351,8 @@ impl Session {
     async fn react(&mut self, happening: Happening) {
         match happening {
             Happening::Time => self.on_time().await,
-            Happening::EndRequested => self.tell(Input::UserEnds),
             Happening::Client(Some(event)) => self.on_client(event).await,
-            Happening::Client(None) => self.tell(Input::UserEnds),
+            Happening::EndRequested | Happening::Client(None) => self.tell(Input::UserEnds),
             Happening::Asr(event) => self.on_asr(event).await,
             Happening::Llm(reply, event) => self.on_llm(reply, event).await,
             Happening::Tts(reply, event) => self.on_tts(reply, event).await,
@@ -435,13 +438,13 @@ impl Session {
     fn end(&mut self, reason: CloseReason) {
         let (reason, message) = match reason {
             CloseReason::UserEnded => (EndReason::UserEnded, "the user ended the conversation"),
-            CloseReason::AgentEnded => (EndReason::AgentEnded, "the agent ended the conversation"),
+
             CloseReason::Silence => (EndReason::Silence, "the user was silent for too long"),
             CloseReason::MaxDuration => (
                 EndReason::MaxDuration,
                 "the longest permitted duration was reached",
             ),
-            _ => (EndReason::AgentEnded, "the conversation ended"),
+            _ => (EndReason::AgentEnded, "the agent ended the conversation"),
         };
         if self.over.is_none() {
             self.over = Some(Over {

@@ -1,4 +1,5 @@
 //! Whole conversations on the driven clock, with providers that do as they are told.
+#![allow(clippy::unwrap_used, clippy::needless_raw_string_hashes)]
 
 mod common;
 

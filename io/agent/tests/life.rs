@@ -1,4 +1,5 @@
 //! How a conversation begins, waits and ends.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -14,7 +14,7 @@ impl Session {
         self.last_heard_of = now;
         match event {
             ClientEvent::UserAudioChunk { user_audio_chunk } => {
-                self.on_audio(user_audio_chunk.as_ref()).await
+                self.on_audio(user_audio_chunk.as_ref()).await;
             }
             ClientEvent::Pong { event_id } => {
                 if let Some(index) = self.pings.iter().position(|(id, _)| *id == event_id.0) {

@@ -33,6 +33,8 @@ const PRE_ROLL: Duration = Duration::from_millis(1_500);
 const MOST_WAITING: usize = 2_000;
 /// How long a final text may be owed on the real clock. The machine's own limit comes first where time is real.
 const FINAL_PATIENCE: Duration = Duration::from_secs(10);
+/// A gap in the caller's stream that the recording shows as silence.
+const GAP: Duration = Duration::from_millis(300);
 /// Recognisers that fail so often without a text between end the conversation.
 const MOST_FAILURES: u32 = 3;
 
@@ -234,7 +236,6 @@ impl Session {
         let now = self.clock.now();
         let length = RATE.duration_of(sound.len());
         // The caller's count of samples is the clock of the recording; a gap in the stream moves it on.
-        const GAP: Duration = Duration::from_millis(300);
         if hearing.position + GAP + length < now {
             hearing.position = now - length;
         }

@@ -34,8 +34,11 @@ const RECORDED: SampleRate = SampleRate::HZ_16000;
 const MOST_LLM_FAILURES: u32 = 3;
 
 /// One attempt of the agent to say something.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "five things that happen independently, each once"
+)]
 pub(super) struct Reply {
-    pub(super) origin: Origin,
     /// It is no speculation, or not any more.
     pub(super) adopted: bool,
     pub(super) text: String,
@@ -94,9 +97,8 @@ pub(super) struct Chunk {
 }
 
 impl Reply {
-    fn new(origin: Origin, adopted: bool, patience: Instant) -> Self {
+    fn new(adopted: bool, patience: Instant) -> Self {
         Self {
-            origin,
             adopted,
             text: String::new(),
             llm: None,
@@ -179,7 +181,7 @@ impl Session {
         speculative: Option<String>,
     ) {
         let adopted = speculative.is_none();
-        let mut reply = Reply::new(origin.clone(), adopted, self.provider_deadline());
+        let mut reply = Reply::new(adopted, self.provider_deadline());
         if adopted && origin != Origin::Filler {
             self.context.begin(id);
         }

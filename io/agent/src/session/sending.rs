@@ -44,7 +44,6 @@ impl Session {
         })
         .await;
         match sent {
-            Ok(Ok(())) => {}
             Ok(Err(_)) => self.tell(Input::UserEnds),
             Err(_) if self.over.is_none() => {
                 // There is no use in an error message to somebody who does not read.
@@ -58,7 +57,7 @@ impl Session {
                     ),
                 });
             }
-            Err(_) => {}
+            Ok(Ok(())) | Err(_) => {}
         }
     }
 }

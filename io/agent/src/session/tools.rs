@@ -27,7 +27,7 @@ const LONGEST_RESULT: usize = 64 * 1024;
 /// A call that the machine knows.
 pub(super) struct Call {
     reply: ReplyId,
-    call: ToolCall,
+    asked: ToolCall,
     /// Its name on the wire.
     wire_id: String,
     kind: ToolType,
@@ -141,7 +141,7 @@ impl Session {
             Call {
                 reply,
                 wire_id: format!("tc_{id}"),
-                call,
+                asked: call,
                 kind,
                 runner,
                 started: self.clock.now(),
@@ -263,9 +263,9 @@ impl Session {
         };
         call.started = now;
         let reply = call.reply;
-        let name = call.call.name.clone();
+        let name = call.asked.name.clone();
         let wire_id = call.wire_id.clone();
-        let tool_call = call.call.clone();
+        let tool_call = call.asked.clone();
         let kind = call.kind.clone();
         self.summary.tool_calls += 1;
         self.context.call(reply, tool_call.clone());
@@ -427,7 +427,7 @@ impl Session {
         };
         self.context.answered(
             call.reply,
-            &call.call.id,
+            &call.asked.id,
             ToolResult {
                 text: text.clone(),
                 is_error,
@@ -438,8 +438,8 @@ impl Session {
             now,
             Fact::ToolCall {
                 id: &call.wire_id,
-                name: &call.call.name,
-                arguments: &call.call.arguments,
+                name: &call.asked.name,
+                arguments: &call.asked.arguments,
                 result: &text,
                 is_error,
                 took: now - call.started,
@@ -448,7 +448,7 @@ impl Session {
         let event_id = Some(self.event_of(call.reply));
         self.tool_answered(
             AgentToolResponse {
-                tool_name: call.call.name,
+                tool_name: call.asked.name,
                 tool_call_id: call.wire_id,
                 tool_type: call.kind,
                 is_error,

@@ -1,5 +1,11 @@
 //! Providers that do as they are told, and a caller on a driven clock.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::format_push_string
+)]
 
 use std::{
     collections::VecDeque,
