@@ -1,5 +1,6 @@
 //! Chores of the workspace.
 
+mod callers;
 mod simulate;
 
 use std::process::ExitCode;
@@ -16,12 +17,15 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Plays people who call the bundled agents and counts who gets what they called for.
+    Callers(callers::Arguments),
     /// Runs random dialogues on virtual time and checks that no rule is broken.
     Simulate(simulate::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().chore {
+        Chore::Callers(arguments) => callers::callers(&arguments),
         Chore::Simulate(arguments) => simulate::simulate(&arguments),
     }
 }

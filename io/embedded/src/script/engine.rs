@@ -281,8 +281,23 @@ impl<'a> Run<'a> {
         if self.wants_repeat(heard) {
             return true;
         }
-        let (go, aside) = self.intents(heard, false);
+        let (mut go, aside) = self.intents(heard, false);
         let (pending, answer) = (self.pending.clone(), heard.answer);
+        // To a question for yes or no, "that's it" and "move it to Thursday" are answers.
+        if let Some((intent, found)) = &go {
+            match pending {
+                Pending::Confirm(_) if answer == Some(true) || self.fills(heard, found) => {
+                    go = None
+                }
+                Pending::Offer(_) if answer.is_some() => go = None,
+                Pending::Offer(slot) if self.ends(&intent.effect) => {
+                    self.refused[slot] = true;
+                    self.walk();
+                    return true;
+                }
+                _ => {}
+            }
+        }
         // A free text takes nearly everything; only what is clearly something else is not part of it.
         if let Pending::Slot(slot) = pending
             && matches!(script.slots[slot].kind, Kind::Text)
@@ -435,7 +450,7 @@ impl<'a> Run<'a> {
             let Some(mut best) = intent
                 .said
                 .iter()
-                .map(|p| p.find(&heard.tokens, &found))
+                .map(|p| p.find(&heard.tokens, &found, &heard.ear))
                 .max_by(|a, b| a.score.total_cmp(&b.score))
             else {
                 continue;
@@ -484,6 +499,15 @@ impl<'a> Run<'a> {
                 .tokens
                 .first()
                 .is_some_and(|t| matches!(t.text.as_str(), "yes" | "yeah" | "yep" | "sure")))
+    }
+
+    /// Whether an effect leads to the end of the call.
+    fn ends(&self, effect: &Effect) -> bool {
+        effect.end
+            || effect.go.is_some_and(|state| {
+                let steps = &self.script.states[state].steps;
+                steps.iter().any(|s| matches!(s, Step::End))
+            })
     }
 
     fn wants_repeat(&mut self, heard: &Utterance) -> bool {

@@ -1,6 +1,9 @@
 //! Reading a script from an agent's file. Every complaint says where, what, and what to do.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use serde_json::Value;
 use toml::{
@@ -73,6 +76,7 @@ pub(crate) fn script(text: &str) -> Result<Option<Script>, ScriptError> {
         slots: BTreeMap::new(),
         states: BTreeMap::new(),
         words: BTreeMap::new(),
+        free: BTreeSet::new(),
         variables: BTreeMap::new(),
     }
     .read(script, placeholders)
@@ -98,6 +102,7 @@ struct Reader<'t> {
     slots: BTreeMap<String, usize>,
     states: BTreeMap<String, usize>,
     words: BTreeMap<String, String>,
+    free: BTreeSet<usize>,
     variables: BTreeMap<String, Value>,
 }
 
@@ -154,8 +159,16 @@ impl Reader<'_> {
         }
         let slot_table = table_of(table, "slots")?;
         // Names first, for patterns may name slots that come later.
-        for (i, (name, _)) in slot_table.into_iter().flat_map(|t| t.iter()).enumerate() {
+        for (i, (name, slot)) in slot_table.into_iter().flat_map(|t| t.iter()).enumerate() {
             self.slots.insert(name.get_ref().to_string(), i);
+            let kind = slot
+                .get_ref()
+                .as_table()
+                .and_then(|t| t.get("kind"))
+                .and_then(|k| k.get_ref().as_str());
+            if kind == Some("text") {
+                self.free.insert(i);
+            }
         }
         let state_items = items_of(table, "state")?;
         for (i, state) in state_items.iter().enumerate() {
@@ -508,6 +521,7 @@ impl Reader<'_> {
         let names = Names {
             slots: &self.slots,
             words: &self.words,
+            free: &self.free,
         };
         Pattern::parse(text, &names)
             .map_err(|(at, what, remedy)| (self.inside(item, at), what, remedy))

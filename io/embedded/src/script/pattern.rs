@@ -6,7 +6,11 @@
 //! Parts joined by `&` may come in any order. Other words of the caller may stand between; a missing or misheard word
 //! costs by its weight.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use super::words::{self, Token};
 
@@ -22,7 +26,60 @@ enum Item {
     Word(String),
     /// Alternatives, and whether none will do.
     Any(Vec<Vec<Item>>, bool),
-    Slot(usize),
+    /// Which, and whether any words will do.
+    Slot(usize, bool),
+}
+
+/// How alike the words of one utterance are to those of patterns, reckoned once for each word.
+#[derive(Debug, Default)]
+pub(crate) struct Ear {
+    known: RefCell<HashMap<String, Rc<[Alike]>>>,
+}
+
+/// A token that is like a word: alone, or joined with the one after it.
+#[derive(Clone, Copy, Debug)]
+struct Alike {
+    from: usize,
+    to: usize,
+    likeness: f32,
+}
+
+impl Ear {
+    fn alike(&self, word: &str, tokens: &[Token]) -> Rc<[Alike]> {
+        if let Some(known) = self.known.borrow().get(word) {
+            return Rc::clone(known);
+        }
+        let mut alike = Vec::new();
+        for (at, token) in tokens.iter().enumerate() {
+            let likeness = words::likeness(word, &token.text);
+            if likeness > 0.6 {
+                alike.push(Alike {
+                    from: at,
+                    to: at + 1,
+                    likeness,
+                });
+            } else if word.len() >= 6
+                && token.text.len() < word.len()
+                && let Some(next) = tokens.get(at + 1)
+            {
+                // A recogniser may hear one long word as two.
+                let joined = format!("{}{}", token.text, next.text);
+                let likeness = words::likeness(word, &joined) * 0.95;
+                if likeness > 0.6 {
+                    alike.push(Alike {
+                        from: at,
+                        to: at + 2,
+                        likeness,
+                    });
+                }
+            }
+        }
+        let alike: Rc<[Alike]> = alike.into();
+        self.known
+            .borrow_mut()
+            .insert(word.to_owned(), Rc::clone(&alike));
+        alike
+    }
 }
 
 /// What a pattern needs to know of its script.
@@ -31,6 +88,8 @@ pub(crate) struct Names<'a> {
     pub(crate) slots: &'a BTreeMap<String, usize>,
     /// Word classes by name: alternatives, written like patterns.
     pub(crate) words: &'a BTreeMap<String, String>,
+    /// The slots that any words can fill.
+    pub(crate) free: &'a BTreeSet<usize>,
 }
 
 /// How well an utterance matches.
@@ -92,7 +151,7 @@ impl Pattern {
     }
 
     /// The best match of the pattern in an utterance.
-    pub(crate) fn find(&self, tokens: &[Token], found: &[Found]) -> Match {
+    pub(crate) fn find(&self, tokens: &[Token], found: &[Found], ear: &Ear) -> Match {
         let mut all = State::default();
         let mut captures = Vec::new();
         for part in &self.parts {
@@ -106,6 +165,7 @@ impl Pattern {
                 states.into_iter().map(Some).collect(),
                 tokens,
                 found,
+                ear,
                 true,
             );
             let Some(best) = end.into_iter().flatten().max_by(|a, b| a.better(b)) else {
@@ -190,7 +250,7 @@ fn mentions_not(items: &[Item]) -> bool {
     items.iter().any(|item| match item {
         Item::Word(w) => w == "not",
         Item::Any(options, _) => options.iter().any(|o| mentions_not(o)),
-        Item::Slot(_) => false,
+        Item::Slot(..) => false,
     })
 }
 
@@ -199,7 +259,7 @@ fn extend(heads: &[String], items: &[Item], slots: &[String], most: usize) -> Ve
     for item in items {
         out = match item {
             Item::Word(word) => out.iter().map(|h| format!("{h} {word}")).collect(),
-            Item::Slot(slot) => out
+            Item::Slot(slot, _) => out
                 .iter()
                 .map(|h| format!("{h} {{{}}}", slots[*slot]))
                 .collect(),
@@ -267,6 +327,7 @@ fn run(
     mut states: Vec<Option<State>>,
     tokens: &[Token],
     found: &[Found],
+    ear: &Ear,
     whole: bool,
 ) -> Vec<Option<State>> {
     for (i, item) in items.iter().enumerate() {
@@ -275,23 +336,11 @@ fn run(
         match item {
             Item::Word(word) => {
                 let weight = words::weight(word);
+                let alike = ear.alike(word, tokens);
                 for state in states.iter().flatten() {
                     keep(&mut next, state.missed(weight));
-                    for (to, token) in tokens.iter().enumerate().skip(state.at) {
-                        let likeness = words::likeness(word, &token.text);
-                        if likeness > 0.6 {
-                            keep(&mut next, state.took(to, to + 1, weight, likeness));
-                        } else if word.len() >= 6
-                            && to + 1 < tokens.len()
-                            && token.text.len() < word.len()
-                        {
-                            // A recogniser may hear one long word as two.
-                            let joined = format!("{}{}", token.text, tokens[to + 1].text);
-                            let likeness = words::likeness(word, &joined);
-                            if likeness > 0.6 {
-                                keep(&mut next, state.took(to, to + 2, weight, likeness * 0.95));
-                            }
-                        }
+                    for a in alike.iter().filter(|a| a.from >= state.at) {
+                        keep(&mut next, state.took(a.from, a.to, weight, a.likeness));
                     }
                 }
             }
@@ -302,7 +351,7 @@ fn run(
                     }
                 }
                 for option in options {
-                    for state in run(option, states.clone(), tokens, found, false)
+                    for state in run(option, states.clone(), tokens, found, ear, false)
                         .into_iter()
                         .flatten()
                     {
@@ -310,7 +359,7 @@ fn run(
                     }
                 }
             }
-            Item::Slot(slot) => {
+            Item::Slot(slot, free) => {
                 for state in states.iter().flatten() {
                     keep(&mut next, state.missed(1.0));
                     for f in found
@@ -323,7 +372,8 @@ fn run(
                         );
                     }
                     // A slot of free words takes what is left.
-                    if last
+                    if *free
+                        && last
                         && found.iter().all(|f| !f.slots.contains(slot))
                         && !state.fresh
                         && state.at < tokens.len()
@@ -430,7 +480,7 @@ impl Reader<'_> {
                                 one_of(self.names.slots.keys(), "slot"),
                             )
                         })?;
-                        Item::Slot(*slot)
+                        Item::Slot(*slot, self.names.free.contains(slot))
                     } else {
                         let class = self.names.words.get(name).ok_or_else(|| {
                             (
@@ -443,6 +493,7 @@ impl Reader<'_> {
                         let names = Names {
                             slots: self.names.slots,
                             words: &none,
+                            free: self.names.free,
                         };
                         let written = format!("({class})");
                         let mut inner = Reader {
@@ -517,10 +568,11 @@ mod tests {
         let names = Names {
             slots: &slots,
             words: &classes,
+            free: &BTreeSet::new(),
         };
         Pattern::parse(pattern, &names)
             .expect("a pattern")
-            .find(&words::tokens(text), &[])
+            .find(&words::tokens(text), &[], &Ear::default())
             .score
     }
 
@@ -553,9 +605,14 @@ mod tests {
         let names = Names {
             slots: &slots,
             words: &BTreeMap::new(),
+            free: &BTreeSet::from([0]),
         };
         let pattern = Pattern::parse("note [that] {note}", &names).expect("a pattern");
-        let found = pattern.find(&words::tokens("please note that the bins go out"), &[]);
+        let found = pattern.find(
+            &words::tokens("please note that the bins go out"),
+            &[],
+            &Ear::default(),
+        );
         assert_eq!(found.captures, [(0, 3, 7)]);
     }
 
@@ -565,6 +622,7 @@ mod tests {
         let names = Names {
             slots: &slots,
             words: &BTreeMap::new(),
+            free: &BTreeSet::from([0]),
         };
         let (at, what, _) = Pattern::parse("call me (now|later", &names).expect_err("unclosed");
         assert_eq!((at, what.as_str()), (8, "`(` is never closed"));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     model::{Kind, Slot},
     names, numbers,
-    pattern::{Found, GOOD},
+    pattern::{Ear, Found, GOOD},
     spell, sums,
     when::{self, Clock, Day, DayPart},
     words::{Token, tokens},
@@ -85,6 +85,7 @@ pub(crate) struct Utterance {
     pub(crate) tokens: Vec<Token>,
     pub(crate) said: Vec<Said>,
     pub(crate) answer: Option<bool>,
+    pub(crate) ear: Ear,
 }
 
 /// Reads an utterance. `asked` is the slot that the agent asked for.
@@ -192,6 +193,7 @@ pub(crate) fn read(text: &str, slots: &[Slot], asked: Option<&Slot>, now: &Zoned
         tokens,
         said,
         answer,
+        ear: Ear::default(),
     }
 }
 
@@ -260,7 +262,7 @@ impl Utterance {
     pub(crate) fn choice(&self, choices: &[(String, super::pattern::Pattern)]) -> Option<Val> {
         choices
             .iter()
-            .map(|(value, pattern)| (pattern.find(&self.tokens, &[]).score, value))
+            .map(|(value, pattern)| (pattern.find(&self.tokens, &[], &self.ear).score, value))
             .filter(|(score, _)| *score >= GOOD)
             .max_by(|a, b| a.0.total_cmp(&b.0))
             .map(|(_, value)| Val::Text(value.clone()))

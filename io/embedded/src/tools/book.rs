@@ -19,7 +19,7 @@ use serde_json::Value;
 pub struct Hours {
     /// The first appointment begins then. Default 09:00.
     pub from: Time,
-    /// The last one ends by then. Default 17:00.
+    /// The last one begins before then. Default 17:00.
     pub until: Time,
     /// The days, Monday first. Default Monday to Friday.
     pub days: Vec<Weekday>,
@@ -77,15 +77,7 @@ impl Hours {
     }
 
     fn holds(&self, at: DateTime) -> bool {
-        let ends = at
-            .time()
-            .checked_add(self.minutes.minutes())
-            .unwrap_or(Time::MAX);
-        self.days.contains(&at.date().weekday())
-            && at.time() >= self.from
-            && at.time() < self.until
-            && (ends <= self.until || ends < at.time())
-            && ends > at.time()
+        self.days.contains(&at.date().weekday()) && (self.from..self.until).contains(&at.time())
     }
 }
 
