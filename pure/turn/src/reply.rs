@@ -48,6 +48,8 @@ pub(crate) struct Reply {
     pub(crate) sent: bool,
     /// Text given to the voice that no alignment has placed yet.
     unplaced: String,
+    /// The voice says itself what sounds when. Then a chunk without alignment has no word of its own: it lies within one.
+    pub(crate) aligned: bool,
     pub(crate) calls: Vec<Call>,
     /// The reply that goes on with its tools' results was asked for.
     pub(crate) continued: bool,
@@ -71,6 +73,7 @@ impl Reply {
             voice: Voice::Waiting,
             sent: false,
             unplaced: String::new(),
+            aligned: false,
             calls: Vec::new(),
             continued: false,
             progress: now,

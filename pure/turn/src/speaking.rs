@@ -184,10 +184,11 @@ impl Conversation {
         reply.progress = now;
         reply.sent = true;
         let duration = duration.min(LONGEST_CHUNK);
-        let guess = if alignment.is_empty() {
-            reply.guess_text(duration.as_millis())
-        } else {
+        reply.aligned |= !alignment.is_empty();
+        let guess = if reply.aligned {
             String::new()
+        } else {
+            reply.guess_text(duration.as_millis())
         };
         let event = self.new_event();
         let mut chunk = Chunk::new(id.0, event.0, duration);
