@@ -1,0 +1,1 @@
+//! How well echo is kept out, and the caller let in.

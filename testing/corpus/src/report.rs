@@ -1,0 +1,132 @@
+//! What the commands print.
+
+use std::{fs, io::BufWriter, num::NonZeroU16, path::Path, time::Duration};
+
+use anyhow::Context;
+use audio::{SampleRate, wav::Writer};
+use turn::Eagerness;
+
+use crate::{
+    items::{self, Item, Kind},
+    turns::{self, EdgeKind, Figures, Outcome, Recogniser},
+    voice::Voices,
+};
+
+/// Makes the corpus, keeping clips below `target`.
+///
+/// # Errors
+/// When a voice is missing.
+pub fn corpus(target: &Path) -> anyhow::Result<Vec<Item>> {
+    items::build(&mut Voices::new(target.join("corpus/clips"))?)
+}
+
+/// Writes every item as a WAV and its truth as JSON below `target`. Gives how many there are.
+///
+/// # Errors
+/// When a voice is missing or the disk is full.
+pub fn write(target: &Path) -> anyhow::Result<usize> {
+    let items = corpus(target)?;
+    let folder = target.join("corpus/items");
+    fs::create_dir_all(&folder)?;
+    for (index, item) in items.iter().enumerate() {
+        let path = folder.join(format!("{index:04}.wav"));
+        let file =
+            fs::File::create(&path).with_context(|| format!("writing {}", path.display()))?;
+        let mut writer = Writer::new(BufWriter::new(file), SampleRate::HZ_16000, NonZeroU16::MIN)?;
+        writer.write(&item.sound)?;
+        writer.finish()?;
+        let truth = serde_json::json!({
+            "name": item.name, "kind": item.kind, "place": item.place, "held_out": item.held_out,
+            "reply": item.reply.as_ref().map(|(text, _)| text), "truth": item.truth,
+        });
+        fs::write(
+            path.with_extension("json"),
+            serde_json::to_vec_pretty(&truth)?,
+        )?;
+    }
+    Ok(items.len())
+}
+
+/// What to score.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// Which eagerness; none: all.
+    pub eagerness: Option<Eagerness>,
+    /// The held-out half instead of the other.
+    pub held_out: bool,
+    /// Who listens.
+    pub recogniser: Recogniser,
+    /// What the edge can do.
+    pub edge: EdgeKind,
+    /// Print what became of each item that went wrong (1) or of each (2).
+    pub detail: u8,
+}
+
+/// Scores turn-taking and prints a table.
+///
+/// # Errors
+/// When a voice or the recogniser is missing.
+pub fn turns(target: &Path, choice: Choice) -> anyhow::Result<Figures> {
+    let items = corpus(target)?;
+    let items: Vec<&Item> = items
+        .iter()
+        .filter(|item| item.held_out == choice.held_out)
+        .collect();
+    println!(
+        "{} half, {} items; recogniser: {:?}; edge: {:?}",
+        if choice.held_out {
+            "held-out"
+        } else {
+            "tuning"
+        },
+        items.len(),
+        choice.recogniser,
+        choice.edge
+    );
+    println!("{}", Figures::heading());
+    let mut last = None;
+    let all = [Eagerness::Eager, Eagerness::Normal, Eagerness::Patient];
+    for eagerness in all
+        .into_iter()
+        .filter(|e| choice.eagerness.is_none_or(|wanted| wanted == *e))
+    {
+        let outcomes = turns::play(&items, eagerness, choice.recogniser, choice.edge)?;
+        let figures = turns::figures(&outcomes);
+        println!("{}", figures.row(&format!("{eagerness:?}")));
+        detail(&outcomes, choice.detail);
+        last = Some(figures);
+    }
+    for silence in [400, 700, 1_000] {
+        let outcomes = turns::silence_timer(&items, Duration::from_millis(silence));
+        println!(
+            "{}",
+            turns::figures(&outcomes).row(&format!("silence timer {silence} ms"))
+        );
+    }
+    last.context("no eagerness was chosen")
+}
+
+fn detail(outcomes: &[Outcome], level: u8) {
+    for kind in [Kind::Turn, Kind::Backchannel, Kind::BargeIn, Kind::Noise] {
+        for outcome in outcomes.iter().filter(|o| o.kind == kind) {
+            let off =
+                outcome.heard_off.is_some_and(|off| off > 1) || outcome.resumed == Some(false);
+            if level > 1 || (level == 1 && (outcome.wrong || off)) {
+                println!(
+                    "  {} {}: {}{}",
+                    if outcome.wrong { "WRONG" } else { "     " },
+                    outcome.name,
+                    outcome.what,
+                    if off {
+                        format!(
+                            "; heard off by {:?}, resumed {:?}",
+                            outcome.heard_off, outcome.resumed
+                        )
+                    } else {
+                        String::new()
+                    }
+                );
+            }
+        }
+    }
+}
