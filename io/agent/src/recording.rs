@@ -1,5 +1,7 @@
 //! Recordings: stereo WAV at 16 kHz, left the caller, right what was heard of the agent, both on the sample clock.
 
+mod folder;
+
 use std::{
     collections::VecDeque,
     fs::File,
@@ -16,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::record::{Fact, Recorder};
 
 pub use audio::wav::mend;
+pub use folder::Recordings;
 
 const RATE: SampleRate = SampleRate::HZ_16000;
 /// Pieces that may wait for the disk: some ten seconds of both sides.

@@ -63,6 +63,8 @@ pub(crate) struct Session {
     outgoing: mpsc::Sender<ServerEvent>,
     end_requests: mpsc::Receiver<()>,
     probes: Option<mpsc::Receiver<crate::clock::Probe>>,
+    /// Questions whether all is done that are not answered yet.
+    asked: Vec<crate::clock::Probe>,
     alarm: Alarm,
     /// Guards against hanging providers, on the real clock.
     guard: Guard,
@@ -198,6 +200,7 @@ async fn run(
         outgoing: link.outgoing,
         end_requests,
         probes,
+        asked: Vec::new(),
         hearing,
         replies: BTreeMap::new(),
         calls: BTreeMap::new(),

@@ -47,6 +47,8 @@ pub(super) struct Hearing {
     detector: Box<dyn Detector>,
     frame: Duration,
     before: VecDeque<i16>,
+    /// How much of `before` no utterance has had yet: two utterances never share a sound, or words would be heard twice.
+    fresh: usize,
     asr: asr::Session,
     waiting: VecDeque<asr::Input>,
     drained: Option<Drained>,
@@ -81,6 +83,7 @@ impl Hearing {
             frame: RATE.duration_of(detector.frame_len().max(1)),
             detector,
             before: VecDeque::with_capacity(RATE.samples_in(PRE_ROLL)),
+            fresh: 0,
             asr: listen(inner, plan),
             waiting: VecDeque::new(),
             drained: None,
@@ -170,7 +173,8 @@ impl Hearing {
             utterance: utterance.0,
             expected: self.expected.clone(),
         });
-        let kept = RATE.samples_in(since).min(self.before.len());
+        let kept = RATE.samples_in(since).min(self.fresh);
+        self.fresh = 0;
         let sound: Vec<i16> = self
             .before
             .range(self.before.len() - kept..)
@@ -204,6 +208,11 @@ impl Hearing {
             .min(self.before.len());
         self.before.drain(..over);
         self.before.extend(frame);
+        self.fresh = if self.open.is_some() {
+            0
+        } else {
+            (self.fresh + frame.len()).min(self.before.len())
+        };
     }
 
     /// All utterances that wait for a text.

@@ -25,6 +25,10 @@ impl Session {
             Err(TrySendError::Full(event)) => event,
         };
         let outgoing = self.outgoing.clone();
+        // Whoever drives the clock is perhaps the very one who must read.
+        for probe in self.asked.drain(..) {
+            let _ = probe.send(());
+        }
         let probes = &mut self.probes;
         let mut sending = pin!(tokio::time::timeout(
             self.options.slow_edge,
@@ -35,7 +39,6 @@ impl Session {
             if sent.is_pending()
                 && let Some(probes) = probes
             {
-                // Whoever drives the clock is perhaps the very one who must read.
                 while let Poll::Ready(Some(probe)) = probes.poll_recv(cx) {
                     let _ = probe.send(());
                 }

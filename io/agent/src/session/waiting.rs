@@ -4,6 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use protocol::agents::{ClientEvent, Initiation};
@@ -17,6 +18,9 @@ use turn::{ReplyId, ToolCallId};
 
 use super::{Session, no_wishes};
 use crate::{agent::Options, clock::Probe};
+
+/// How long timers wait for a client that sends faster than it can be read.
+const MOST_LATE: Duration = Duration::from_secs(1);
 
 /// Something that happened.
 pub(super) enum Happening {
@@ -60,7 +64,13 @@ pub(super) async fn initiation(
 ) -> Option<(Box<Initiation>, Option<ClientEvent>)> {
     let until = options.clock.now() + options.initiation_wait;
     let mut alarm = options.clock.alarm();
+    let mut asked = Vec::new();
     poll_fn(|cx| {
+        if let Some(probes) = probes.as_deref_mut() {
+            while let Poll::Ready(Some(probe)) = probes.poll_recv(cx) {
+                asked.push(probe);
+            }
+        }
         if let Poll::Ready(Some(())) = end_requests.poll_recv(cx) {
             return Poll::Ready(None);
         }
@@ -78,10 +88,8 @@ pub(super) async fn initiation(
         if alarm.poll_until(Some(until), cx).is_ready() {
             return Poll::Ready(Some((no_wishes(), None)));
         }
-        if let Some(probes) = probes.as_deref_mut() {
-            while let Poll::Ready(Some(probe)) = probes.poll_recv(cx) {
-                let _ = probe.send(());
-            }
+        for probe in asked.drain(..) {
+            let _ = probe.send(());
         }
         Poll::Pending
     })
@@ -96,12 +104,17 @@ impl Session {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Happening> {
+        self.take_probes(cx);
         if let Poll::Ready(Some(())) = self.end_requests.poll_recv(cx) {
             return Poll::Ready(Happening::EndRequested);
         }
         let wake = self.wake_at();
         if self.alarm.poll_until(Some(wake), cx).is_ready() && self.is_due() {
-            return Poll::Ready(Happening::Time);
+            // Sound that already waits comes first: on a machine that cannot keep up, it is no silence that the user makes.
+            let late = self.clock.now() - wake;
+            if self.incoming.is_empty() || late > MOST_LATE {
+                return Poll::Ready(Happening::Time);
+            }
         }
         if let Some(hearing) = &mut self.hearing
             && let Poll::Ready(event) = hearing.poll(cx)
@@ -213,7 +226,7 @@ impl Session {
     }
 
     fn answer_probes(&mut self, cx: &mut Context<'_>, has_lead: bool) {
-        if self.probes.is_none() {
+        if self.asked.is_empty() {
             return;
         }
         if self.outstanding(has_lead) > self.clock.sleeping() {
@@ -224,9 +237,17 @@ impl Session {
         {
             return;
         }
+        for probe in self.asked.drain(..) {
+            let _ = probe.send(());
+        }
+    }
+
+    /// Takes questions before anything else is looked at: what an edge sent before it asked is then seen before it is
+    /// answered, on whichever thread it runs.
+    fn take_probes(&mut self, cx: &mut Context<'_>) {
         if let Some(probes) = &mut self.probes {
             while let Poll::Ready(Some(probe)) = probes.poll_recv(cx) {
-                let _ = probe.send(());
+                self.asked.push(probe);
             }
         }
     }
