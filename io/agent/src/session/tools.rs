@@ -296,7 +296,8 @@ impl Session {
                         tool_call_id: wire_id,
                         parameters,
                         event_id,
-                        expects_response: Some(expects_response),
+                        // Seen elsewhere, but not in the published contract.
+                        expects_response: None,
                     }
                     .into(),
                 )
