@@ -145,7 +145,15 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.pieces = None;
+        // Conversations that have not ended lose nothing of what was said so far.
+        let open = std::mem::take(self.open.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if let Some(pieces) = self.pieces.take() {
+            for mut pending in open.into_values() {
+                for side in 0..pending.sides.len() {
+                    pending.hand_over(side, &pieces);
+                }
+            }
+        }
         if let Some(writer) = self.writer.take() {
             // It has said what went wrong.
             let _ = writer.join();
