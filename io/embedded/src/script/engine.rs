@@ -54,6 +54,8 @@ pub(crate) struct Run<'a> {
     /// Where to go back after a visit.
     back: Option<(usize, BTreeMap<usize, String>)>,
     misses: usize,
+    /// How often in a row the same was said.
+    stuck: usize,
     turn: usize,
     calls: usize,
     result: Value,
@@ -86,6 +88,7 @@ impl<'a> Run<'a> {
             pending: Pending::Listen,
             back: None,
             misses: 0,
+            stuck: 0,
             turn: 0,
             calls: 0,
             result: Value::Null,
@@ -159,7 +162,9 @@ impl<'a> Run<'a> {
 
     fn begin(&mut self) {
         if !self.said.is_empty() {
-            self.last = self.said.join(" ");
+            let said = self.said.join(" ");
+            self.stuck = if said == self.last { self.stuck + 1 } else { 0 };
+            self.last = said;
         }
         self.said.clear();
         self.call = None;
@@ -200,13 +205,21 @@ impl<'a> Run<'a> {
             self.ask_again(1);
             return;
         }
+        if self.stuck >= 3 {
+            self.say_text("give_up");
+            self.finish();
+            return;
+        }
         let asked = match self.pending {
             Pending::Slot(slot) | Pending::Offer(slot) | Pending::Which(slot) => {
                 self.script.slots.get(slot)
             }
             _ => None,
         };
-        let heard = understand::read(text, &self.script.slots, asked, &self.now);
+        // Values read back are put right with bare ones: "no, three".
+        let mending =
+            matches!(self.pending, Pending::Confirm(_) | Pending::Change) && !agrees(text);
+        let heard = understand::read(text, &self.script.slots, asked, mending, &self.now);
         if self.understood(&heard) {
             self.misses = 0;
         } else {
@@ -339,6 +352,9 @@ impl<'a> Run<'a> {
                 } else if answer == Some(true) {
                     self.done.insert(step, self.confirm_text(step));
                     self.walk();
+                } else if answer == Some(false) && self.repeats(heard) {
+                    // "No, at ten", and ten it was: it is read back again.
+                    self.walk();
                 } else if answer == Some(false) {
                     self.declined(step);
                 } else {
@@ -368,6 +384,10 @@ impl<'a> Run<'a> {
                         }
                     }
                 }
+                self.walk();
+                return true;
+            }
+            Pending::Change if !filled && (answer == Some(true) || self.repeats(heard)) => {
                 self.walk();
                 return true;
             }
@@ -447,6 +467,9 @@ impl<'a> Run<'a> {
             if busy && intent.effect.go == Some(self.state) && !local {
                 continue;
             }
+            if busy && intent.effect.visit == Some(self.state) {
+                continue;
+            }
             let Some(mut best) = intent
                 .said
                 .iter()
@@ -455,8 +478,12 @@ impl<'a> Run<'a> {
             else {
                 continue;
             };
+            // A goodbye is an utterance of its own, but for courtesies.
+            if !local && self.ends(&intent.effect) && heard.beside(best.mask) > 1.3 {
+                continue;
+            }
             // What the state itself listens for comes first.
-            best.score += if local { 0.04 } else { 0.0 };
+            best.score += if local && !last { 0.04 } else { 0.0 };
             let needed = if busy && moves && !local {
                 GOOD + 0.06
             } else {
@@ -491,7 +518,9 @@ impl<'a> Run<'a> {
             free(said.start, said.end)
                 && scope.iter().any(|&s| {
                     heard.fits(said, &self.script.slots[s])
-                        && self.values[s].as_ref() != Some(&said.value)
+                        && !self.values[s]
+                            .as_ref()
+                            .is_some_and(|held| held.is_meant_by(&said.value))
                 })
         }) || (matches!(self.pending, Pending::Confirm(_) | Pending::Offer(_))
             && heard.answer == Some(true)
@@ -508,6 +537,19 @@ impl<'a> Run<'a> {
                 let steps = &self.script.states[state].steps;
                 steps.iter().any(|s| matches!(s, Step::End))
             })
+    }
+
+    /// Whether an utterance names what is known already.
+    fn repeats(&self, heard: &Utterance) -> bool {
+        let scope = self.scope();
+        heard.said.iter().any(|said| {
+            scope.iter().any(|&s| {
+                heard.fits(said, &self.script.slots[s])
+                    && self.values[s]
+                        .as_ref()
+                        .is_some_and(|held| held.is_meant_by(&said.value))
+            })
+        })
     }
 
     fn wants_repeat(&mut self, heard: &Utterance) -> bool {
@@ -537,6 +579,7 @@ impl<'a> Run<'a> {
                         || has(&["did", "you", "say"])
                         || has(&["was", "it"]))));
         if again {
+            self.stuck = 0;
             let last = self.last.clone();
             self.said.push(last);
             return true;
@@ -632,6 +675,7 @@ impl<'a> Run<'a> {
             .iter()
             .filter(|s| !used.contains(&(s.start, s.end)))
             .collect();
+        changed |= self.cued(heard, &mut left);
         // "Tuesday, no, Wednesday": the last one counts.
         if heard.corrects() {
             let mut i = 0;
@@ -679,7 +723,10 @@ impl<'a> Run<'a> {
                 continue;
             };
             let value = left.remove(at).value.clone();
-            if self.values[slot].as_ref() == Some(&value) {
+            if self.values[slot]
+                .as_ref()
+                .is_some_and(|held| held.is_meant_by(&value))
+            {
                 changed |= matches!(self.pending, Pending::Slot(s) if s == slot);
                 continue;
             }
@@ -691,6 +738,54 @@ impl<'a> Run<'a> {
             }
             self.set(slot, value);
             changed = true;
+        }
+        changed
+    }
+
+    /// Values that the words around them give to a slot: "from Monday", "my ten o'clock appointment".
+    fn cued(&mut self, heard: &Utterance, left: &mut Vec<&understand::Said>) -> bool {
+        let script = self.script;
+        let mut owned = self.scope();
+        owned.extend(
+            script.states[self.state]
+                .fresh
+                .iter()
+                .filter(|s| !matches!(self.pending, Pending::Slot(p) if p == **s)),
+        );
+        let mut changed = false;
+        let mut placed: Vec<(usize, usize, usize)> = Vec::new();
+        for &slot in &owned {
+            let wanted = &script.slots[slot];
+            if wanted.cues.is_empty() && wanted.tails.is_empty() {
+                continue;
+            }
+            let hit = left
+                .iter()
+                .position(|s| heard.fits(s, wanted) && heard.is_cued(s, wanted));
+            if let Some(at) = hit {
+                let said = left.remove(at);
+                placed.push((slot, said.start, said.end));
+                changed |= self.values[slot].as_ref() != Some(&said.value);
+                self.set(slot, said.value.clone());
+            }
+        }
+        for &slot in &owned {
+            let Some(neighbour) = script.slots[slot].beside else {
+                continue;
+            };
+            let Some(&(_, start, end)) = placed.iter().find(|p| p.0 == neighbour) else {
+                continue;
+            };
+            let near =
+                |s: &understand::Said| s.start.abs_diff(end) <= 1 || start.abs_diff(s.end) <= 1;
+            if let Some(at) = left
+                .iter()
+                .position(|s| heard.fits(s, &script.slots[slot]) && near(s))
+            {
+                let said = left.remove(at);
+                changed |= self.values[slot].as_ref() != Some(&said.value);
+                self.set(slot, said.value.clone());
+            }
         }
         changed
     }
@@ -1225,6 +1320,16 @@ impl<'a> Run<'a> {
             .map(plain)
             .unwrap_or_default()
     }
+}
+
+/// Whether an answer begins with a yes.
+fn agrees(text: &str) -> bool {
+    words::tokens(text).first().is_some_and(|t| {
+        matches!(
+            t.text.as_str(),
+            "yes" | "yeah" | "yep" | "yup" | "sure" | "correct" | "right" | "okay"
+        )
+    })
 }
 
 /// Whether an effect says and does nothing.

@@ -93,6 +93,11 @@ pub(crate) struct Slot {
     pub(crate) hint: String,
     /// For times: what settles morning or afternoon.
     pub(crate) between: Option<(Time, Time)>,
+    /// Words right before a value that say it is for this slot, or right after it.
+    pub(crate) cues: Vec<Vec<String>>,
+    pub(crate) tails: Vec<Vec<String>>,
+    /// Takes the value that stands beside this slot's.
+    pub(crate) beside: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

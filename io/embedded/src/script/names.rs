@@ -497,6 +497,29 @@ fn no_name(word: &str) -> bool {
             | "wrong"
             | "correct"
             | "really"
+            | "sounds"
+            | "go"
+            | "ahead"
+            | "different"
+            | "change"
+            | "bit"
+            | "think"
+            | "wait"
+            | "whole"
+            | "thing"
+            | "something"
+            | "nothing"
+            | "way"
+            | "off"
+            | "up"
+            | "out"
+            | "perfect"
+            | "lovely"
+            | "cheers"
+            | "bye"
+            | "goodbye"
+            | "else"
+            | "more"
             | "called"
             | "everything"
             | "all"
@@ -614,6 +637,22 @@ mod tests {
     #[test]
     fn the_list_can_be_searched() {
         assert!(GIVEN.is_sorted());
+    }
+
+    #[test]
+    fn every_listed_name_is_heard_as_an_answer() {
+        for given in GIVEN {
+            for text in [
+                format!("{given}"),
+                format!("it's {given}"),
+                format!("my name is {given}"),
+                format!("um {given} please"),
+                format!("under {given}"),
+            ] {
+                let heard = name(&text, true).unwrap_or_default().to_lowercase();
+                assert_eq!(heard, *given, "{text}");
+            }
+        }
     }
 
     #[test]

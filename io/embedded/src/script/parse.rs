@@ -239,7 +239,9 @@ impl Reader<'_> {
         let table = as_table(item, "a slot")?;
         known(
             table,
-            &["kind", "ask", "offer", "hint", "between", "choices"],
+            &[
+                "kind", "ask", "offer", "hint", "between", "choices", "cues", "tails", "beside",
+            ],
             "a slot",
         )?;
         let kind_item = required(table, "kind", item, "a slot")?;
@@ -300,7 +302,35 @@ impl Reader<'_> {
                 .map_or(Ok(""), |h| as_str(h, "hint"))?
                 .to_owned(),
             between,
+            cues: self.phrases(table, "cues")?,
+            tails: self.phrases(table, "tails")?,
+            beside: table
+                .get("beside")
+                .map(|s| self.slot_at(as_str(s, "beside")?, s.span()))
+                .transpose()?,
         })
+    }
+
+    /// Patterns without slots, as the word sequences they stand for.
+    fn phrases(&self, table: &Table<'_>, key: &str) -> Parsed<Vec<Vec<String>>> {
+        let Some(item) = table.get(key) else {
+            return Ok(Vec::new());
+        };
+        let single = std::slice::from_ref(item);
+        let list = match item.get_ref() {
+            DeValue::Array(list) => list,
+            _ => single,
+        };
+        let mut out = Vec::new();
+        for pattern in list {
+            let phrases = self.pattern(pattern)?.phrases(&[], 400);
+            out.extend(
+                phrases
+                    .iter()
+                    .map(|p| p.split(' ').map(str::to_owned).collect()),
+            );
+        }
+        Ok(out)
     }
 
     fn state(&self, item: &Item<'_>) -> Parsed<State> {

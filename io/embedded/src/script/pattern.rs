@@ -44,6 +44,18 @@ struct Alike {
     likeness: f32,
 }
 
+/// An ear, and the tokens that another part of the pattern has used up.
+struct Hearing<'a> {
+    ear: &'a Ear,
+    taken: u64,
+}
+
+impl Hearing<'_> {
+    fn uses(&self, alike: &Alike) -> bool {
+        (alike.from..alike.to).any(|i| self.taken & (1 << i) != 0)
+    }
+}
+
 impl Ear {
     fn alike(&self, word: &str, tokens: &[Token]) -> Rc<[Alike]> {
         if let Some(known) = self.known.borrow().get(word) {
@@ -165,7 +177,10 @@ impl Pattern {
                 states.into_iter().map(Some).collect(),
                 tokens,
                 found,
-                ear,
+                &Hearing {
+                    ear,
+                    taken: all.mask,
+                },
                 true,
             );
             let Some(best) = end.into_iter().flatten().max_by(|a, b| a.better(b)) else {
@@ -327,7 +342,7 @@ fn run(
     mut states: Vec<Option<State>>,
     tokens: &[Token],
     found: &[Found],
-    ear: &Ear,
+    hearing: &Hearing<'_>,
     whole: bool,
 ) -> Vec<Option<State>> {
     for (i, item) in items.iter().enumerate() {
@@ -336,10 +351,13 @@ fn run(
         match item {
             Item::Word(word) => {
                 let weight = words::weight(word);
-                let alike = ear.alike(word, tokens);
+                let alike = hearing.ear.alike(word, tokens);
                 for state in states.iter().flatten() {
                     keep(&mut next, state.missed(weight));
-                    for a in alike.iter().filter(|a| a.from >= state.at) {
+                    for a in alike
+                        .iter()
+                        .filter(|a| a.from >= state.at && !hearing.uses(a))
+                    {
                         keep(&mut next, state.took(a.from, a.to, weight, a.likeness));
                     }
                 }
@@ -351,7 +369,7 @@ fn run(
                     }
                 }
                 for option in options {
-                    for state in run(option, states.clone(), tokens, found, ear, false)
+                    for state in run(option, states.clone(), tokens, found, hearing, false)
                         .into_iter()
                         .flatten()
                     {
@@ -371,18 +389,21 @@ fn run(
                             captured(state.took(f.start, f.end, 1.0, 1.0), *slot, f.start, f.end),
                         );
                     }
-                    // A slot of free words takes what is left.
-                    if *free
-                        && last
-                        && found.iter().all(|f| !f.slots.contains(slot))
-                        && !state.fresh
-                        && state.at < tokens.len()
-                    {
-                        let (from, to) = (state.at, tokens.len());
-                        keep(
-                            &mut next,
-                            captured(state.took(from, to, 0.5, 1.0), *slot, from, to),
-                        );
+                    // A slot of free words takes what is left, or what stands before the next words of the pattern.
+                    let none = found.iter().all(|f| !f.slots.contains(slot));
+                    if *free && none && state.at < tokens.len() {
+                        let from = state.at;
+                        let ends = if last { tokens.len() } else { from + 1 };
+                        if !(last && state.fresh) {
+                            for to in ends..=tokens.len() {
+                                if says_something(&tokens[from..to]) {
+                                    keep(
+                                        &mut next,
+                                        captured(state.took(from, to, 0.5, 1.0), *slot, from, to),
+                                    );
+                                }
+                            }
+                        }
                     }
                 }
             }
@@ -390,6 +411,34 @@ fn run(
         states = next;
     }
     states
+}
+
+/// Whether words hold more than courtesies: "take a note for me please" says nothing to note.
+fn says_something(tokens: &[Token]) -> bool {
+    tokens.iter().any(|t| {
+        words::weight(&t.text) >= 1.0
+            && !matches!(
+                t.text.as_str(),
+                "thanks"
+                    | "thank"
+                    | "something"
+                    | "quick"
+                    | "quickly"
+                    | "now"
+                    | "down"
+                    | "real"
+                    | "help"
+                    | "favour"
+                    | "moment"
+                    | "then"
+                    | "maybe"
+                    | "possible"
+                    | "too"
+                    | "also"
+                    | "kind"
+                    | "mind"
+            )
+    })
 }
 
 fn captured(mut state: State, slot: usize, from: usize, to: usize) -> State {

@@ -4,7 +4,9 @@ use super::numbers;
 
 /// The sum in an utterance, in figures and signs, with its first token and one past its last.
 pub(crate) fn find(words: &[&str]) -> Option<(String, usize, usize)> {
-    turned(words).or_else(|| plain(words))
+    turned(words)
+        .or_else(|| plain(words))
+        .or_else(|| joined(words))
 }
 
 /// Orders that turn the numbers round: `subtract four from ten`, `the sum of two and three`.
@@ -24,18 +26,15 @@ fn turned(words: &[&str]) -> Option<(String, usize, usize)> {
             _ => continue,
         };
         let mut i = at + 1;
-        while words.get(i).is_some_and(|w| {
-            matches!(
-                *w,
-                "of" | "between" | "up" | "together" | "away" | "the" | "me"
-            )
-        }) {
+        // "Split the bill of eighty", "add up two": what leads to the first number is passed over.
+        while i < words.len() && i < at + 5 && amount(&words[i..]).is_none() {
             i += 1;
         }
         let mut parts: Vec<String> = Vec::new();
         while let Some((n, used)) = words.get(i..).and_then(amount) {
             parts.push(numbers::spoken(n));
             i += used;
+            i += usize::from(words.get(i).is_some_and(|w| *w == "away"));
             if words.get(i).is_some_and(|w| joints.contains(w))
                 && words.get(i + 1..).and_then(amount).is_some()
             {
@@ -56,15 +55,65 @@ fn turned(words: &[&str]) -> Option<(String, usize, usize)> {
     None
 }
 
-/// A number, with what is counted after it passed over (`twelve pounds`).
-fn amount(words: &[&str]) -> Option<(f64, usize)> {
-    let (n, used) = numbers::number(words)?;
-    let unit = usize::from(words.get(used).is_some_and(|w| {
+/// `what is seven and eight`, `seven and eight together`, `how many times does six go into forty two`, `twenty percent off fifty`.
+fn joined(words: &[&str]) -> Option<(String, usize, usize)> {
+    let pair = |at: usize, joint: &[&str]| {
+        let (a, used) = amount(&words[at..])?;
+        let next = words.get(at + used..)?;
+        let rest = next.strip_prefix(joint)?;
+        let (b, more) = amount(rest)?;
+        Some((
+            numbers::spoken(a),
+            numbers::spoken(b),
+            at + used + joint.len() + more,
+        ))
+    };
+    let asks = words.iter().any(|w| {
         matches!(
             *w,
-            "pounds" | "dollars" | "euros" | "people" | "pence" | "cents"
+            "what" | "much" | "together" | "altogether" | "makes" | "make" | "total" | "sum" | "up"
         )
-    }));
+    });
+    for at in 0..words.len() {
+        if asks && let Some((a, b, end)) = pair(at, &["and"]) {
+            return Some((format!("{a}+{b}"), at, end));
+        }
+        for joint in [
+            &["go", "into"][..],
+            &["goes", "into"],
+            &["fit", "into"],
+            &["into"],
+            &["in"],
+        ] {
+            if words[..at].contains(&"times") || words.contains(&"into") {
+                if let Some((a, b, end)) = pair(at, joint) {
+                    return Some((format!("{b}/{a}"), at, end));
+                }
+            }
+        }
+        for joint in [
+            &["percent", "off"][..],
+            &["%", "off"],
+            &["per", "cent", "off"],
+            &["percent", "discount", "on"],
+        ] {
+            if let Some((a, b, end)) = pair(at, joint) {
+                return Some((format!("{b}*(100-{a})/100"), at, end));
+            }
+        }
+    }
+    None
+}
+
+/// A number, with what is counted after it passed over (`twelve pounds`, `three hundred days`).
+fn amount(words: &[&str]) -> Option<(f64, usize)> {
+    const UNITS: &[&str] = &[
+        "pounds", "pound", "dollars", "dollar", "euros", "euro", "people", "pence", "cents",
+        "days", "hours", "minutes", "friends", "ways", "persons", "guests", "units", "metres",
+        "kilos", "grams", "miles",
+    ];
+    let (n, used) = numbers::number(words)?;
+    let unit = usize::from(words.get(used).is_some_and(|w| UNITS.contains(w)));
     Some((n, used + unit))
 }
 
@@ -101,6 +150,18 @@ fn run(words: &[&str]) -> Option<(String, usize)> {
                 {
                     match numbers::number(more) {
                         Some((n, used)) => (format!("-{}", numbers::spoken(n)), used + 1),
+                        None => break,
+                    }
+                }
+                ["the", "square", "of", more @ ..] | ["square", "of", more @ ..] => {
+                    match numbers::number(more) {
+                        Some((n, used)) => {
+                            operators += 1;
+                            (
+                                format!("{}^2", numbers::spoken(n)),
+                                used + rest.len() - more.len(),
+                            )
+                        }
                         None => break,
                     }
                 }
@@ -357,6 +418,21 @@ mod tests {
         assert_eq!(answer("three squared"), Some(9.0));
         assert_eq!(answer("half of thirty"), Some(15.0));
         assert_eq!(answer("7 - 3"), Some(4.0));
+        assert_eq!(
+            answer("split a bill of ninety between three friends"),
+            Some(30.0)
+        );
+        assert_eq!(answer("take fifteen away from eighty"), Some(65.0));
+        assert_eq!(
+            answer("three hundred days divided by seven days"),
+            Some(300.0 / 7.0)
+        );
+        assert_eq!(answer("what do seven and eight make"), Some(15.0));
+        assert_eq!(
+            answer("how many times does six go into forty two"),
+            Some(7.0)
+        );
+        assert_eq!(answer("twenty percent off fifty"), Some(40.0));
         assert_eq!(answer("i have two children"), None);
         assert_eq!(answer("what is five"), None);
     }

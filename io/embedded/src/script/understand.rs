@@ -38,6 +38,15 @@ impl Val {
         !matches!(self, Self::Dates(..) | Self::Times(..) | Self::Part(_))
     }
 
+    /// Whether `said` names this value again, perhaps loosely.
+    pub(crate) fn is_meant_by(&self, said: &Self) -> bool {
+        match (self, said) {
+            (Self::Date(held), Self::Dates(a, b)) => held == a || held == b,
+            (Self::Time(held), Self::Times(a, b)) => held == a || held == b,
+            _ => self == said,
+        }
+    }
+
     /// As tools get it.
     pub(crate) fn raw(&self) -> Value {
         match self {
@@ -88,8 +97,15 @@ pub(crate) struct Utterance {
     pub(crate) ear: Ear,
 }
 
-/// Reads an utterance. `asked` is the slot that the agent asked for.
-pub(crate) fn read(text: &str, slots: &[Slot], asked: Option<&Slot>, now: &Zoned) -> Utterance {
+/// Reads an utterance. `asked` is the slot that the agent asked for; `mending` says that it has read values back, so that
+/// bare ones put them right.
+pub(crate) fn read(
+    text: &str,
+    slots: &[Slot],
+    asked: Option<&Slot>,
+    mending: bool,
+    now: &Zoned,
+) -> Utterance {
     let tokens = tokens(text);
     let mut said: Vec<Said> = Vec::new();
     let mut left: Vec<Token> = tokens.clone();
@@ -135,7 +151,11 @@ pub(crate) fn read(text: &str, slots: &[Slot], asked: Option<&Slot>, now: &Zoned
         });
     }
     if has(&Kind::Date) || has(&Kind::Time) {
-        for found in when::find(&words(&left), now, asked_kind == Some(&Kind::Time)) {
+        for found in when::find(
+            &words(&left),
+            now,
+            asked_kind == Some(&Kind::Time) || mending,
+        ) {
             // "Not Tuesday, Thursday": the first is what is not meant.
             let before = |n: usize| found.start.checked_sub(n).map(|i| tokens[i].text.as_str());
             let refused = matches!(
@@ -177,8 +197,20 @@ pub(crate) fn read(text: &str, slots: &[Slot], asked: Option<&Slot>, now: &Zoned
             });
         }
     }
+    // "No, it's Ann": the name that was read back is wrong.
+    let refuses = tokens.len() > 1
+        && tokens.first().is_some_and(|t| {
+            matches!(
+                t.text.as_str(),
+                "no" | "nope" | "not" | "sorry" | "actually"
+            )
+        });
     if has(&Kind::Name)
-        && let Some((name, start, end)) = names::find(&left, text, asked_kind == Some(&Kind::Name))
+        && let Some((name, start, end)) = names::find(
+            &left,
+            text,
+            asked_kind == Some(&Kind::Name) || (mending && said.is_empty() && refuses),
+        )
     {
         said.push(Said {
             value: Val::Text(name),
@@ -268,6 +300,117 @@ impl Utterance {
             .map(|(_, value)| Val::Text(value.clone()))
     }
 
+    /// Whether the words around a value give it to a slot.
+    pub(crate) fn is_cued(&self, said: &Said, slot: &Slot) -> bool {
+        let words = words(&self.tokens);
+        let small = |w: &str| {
+            matches!(
+                w,
+                "at" | "around"
+                    | "about"
+                    | "by"
+                    | "for"
+                    | "from"
+                    | "to"
+                    | "until"
+                    | "than"
+                    | "on"
+                    | "the"
+            )
+        };
+        let mut start = said.start;
+        while start < said.end && small(words[start]) {
+            start += 1;
+        }
+        let ends = |head: &[&str], cue: &[String]| {
+            head.len() >= cue.len()
+                && head[head.len() - cue.len()..]
+                    .iter()
+                    .zip(cue)
+                    .all(|(a, b)| *a == b.as_str())
+        };
+        // "From Monday", "from the Monday", "on my Monday".
+        let mut heads = vec![&words[..start]];
+        while let Some((last, head)) = heads[heads.len() - 1].split_last() {
+            if heads.len() > 2 || !matches!(*last, "the" | "on" | "at" | "for") {
+                break;
+            }
+            heads.push(head);
+        }
+        let tail = &words[said.end..];
+        slot.cues
+            .iter()
+            .any(|cue| heads.iter().any(|head| ends(head, cue)))
+            || slot.tails.iter().any(|cue| {
+                tail.len() >= cue.len() && tail.iter().zip(cue).all(|(a, b)| *a == b.as_str())
+            })
+    }
+
+    /// How much is said besides some words, courtesies not counted.
+    pub(crate) fn beside(&self, mask: u64) -> f32 {
+        const COURTESY: &[&str] = &[
+            "thanks",
+            "thank",
+            "okay",
+            "no",
+            "not",
+            "yes",
+            "great",
+            "good",
+            "lovely",
+            "perfect",
+            "much",
+            "very",
+            "help",
+            "bye",
+            "goodbye",
+            "everything",
+            "all",
+            "nice",
+            "day",
+            "now",
+            "nothing",
+            "else",
+            "more",
+            "then",
+            "cheers",
+            "wonderful",
+            "talking",
+            "speaking",
+            "time",
+            "well",
+            "right",
+            "today",
+            "think",
+            "know",
+            "wanted",
+            "done",
+            "alright",
+            "brilliant",
+            "sure",
+            "fine",
+            "cool",
+            "see",
+            "later",
+            "soon",
+            "needed",
+            "answer",
+            "question",
+            "questions",
+            "again",
+            "that's",
+            "what",
+            "how",
+            "anything",
+        ];
+        self.tokens
+            .iter()
+            .enumerate()
+            .filter(|(i, t)| mask & (1 << i) == 0 && !COURTESY.contains(&t.text.as_str()))
+            .map(|(_, t)| super::words::weight(&t.text))
+            .sum()
+    }
+
     /// Whether it puts right what was said before.
     pub(crate) fn corrects(&self) -> bool {
         let words = words(&self.tokens);
@@ -352,6 +495,7 @@ fn answer(words: &[&str]) -> Option<bool> {
         || pair("why", "not")
         || words.ends_with(&["it", "is"])
         || words.ends_with(&["that", "is"])
+        || words.ends_with(&["that", "is", "it"])
         || words == ["please"]
         || pair("yes", "please")
         || pair("would", "love")
