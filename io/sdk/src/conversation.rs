@@ -1,54 +1,57 @@
 //! A conversation as a client sees it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, io};
 
 use audio::Moment;
 use protocol::agents::{
-    ClientEvent,
-    client::{Client, Command, EndedBy, Input, Output, Session, Settings},
+    AudioFormat, ClientEvent, CloseCode, DecodeError, ServerEvent,
+    client::{Client, Command, End, EndedBy, Input, Irregularity, Output, Session, Settings},
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
-use crate::transport::Transport;
-
-/// Why a conversation did not begin.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The agent refused, and said why. Trying again will not help.
-    #[error("the agent refused the conversation: {reason}")]
-    Refused {
-        /// What it said.
-        reason: String,
-    },
-    /// The agent did not answer in time.
-    #[error("the agent did not answer")]
-    Silent,
-    /// The connection broke before the conversation began.
-    #[error("the connection broke before the conversation began: {reason}")]
-    Lost {
-        /// What the transport said; may be empty.
-        reason: String,
-    },
-}
+use crate::{
+    AudioInterface, AudioPieces, Callbacks, ConnectError, Handle, Tools,
+    audio_interface::AudioLink,
+    tools::Toolbox,
+    transport::{Received, Transport},
+};
 
 /// One conversation over one transport.
 ///
-/// What the agent sends is pulled with [`Conversation::next_event`]; the client's duties (pings, stale sound, answers to
-/// tools) are kept on the way. [`Output::Send`] and [`Output::Close`] never come out: they are carried out.
+/// What the agent does is pulled with [`Conversation::next_event`]; the client's duties (pings, stale sound, answers to
+/// tools) are kept on the way, so somebody has to keep pulling. [`Output::Send`] and [`Output::Close`] never come out:
+/// they are carried out.
 #[derive(Debug)]
 pub struct Conversation<T> {
     transport: T,
     client: Client,
     began: Instant,
-    outbox: VecDeque<ClientEvent>,
+    outbox: VecDeque<Outgoing>,
     events: VecDeque<Output>,
     session: Session,
+    overrides: Vec<String>,
+    handle: Handle,
+    commands: mpsc::Receiver<Command>,
+    toolbox: Toolbox,
+    audio: Option<AudioLink>,
+    hang_up_at: Option<Instant>,
+    hanging_up: bool,
+}
+
+#[derive(Debug)]
+enum Outgoing {
+    Message(ClientEvent),
+    Close(CloseCode, &'static str),
 }
 
 impl<T: Transport> Conversation<T> {
     /// Begins a conversation: asks for what `settings` say and waits for the agent to name the conversation.
     pub async fn begin(transport: T, settings: Settings) -> Result<Self, ConnectError> {
+        let overrides = settings.initiation.conversation_config_override.paths();
+        let (handle, commands) = Handle::new();
         let mut conversation = Self {
             transport,
             client: Client::new(settings),
@@ -57,10 +60,17 @@ impl<T: Transport> Conversation<T> {
             events: VecDeque::new(),
             session: Session {
                 conversation_id: String::new(),
-                input: protocol::agents::AudioFormat::Pcm16000,
-                output: protocol::agents::AudioFormat::Pcm16000,
+                input: AudioFormat::Pcm16000,
+                output: AudioFormat::Pcm16000,
                 server: None,
             },
+            overrides,
+            handle,
+            commands,
+            toolbox: Toolbox::new(Tools::new()),
+            audio: None,
+            hang_up_at: None,
+            hanging_up: false,
         };
         conversation.tell(Input::Opened);
         loop {
@@ -70,15 +80,10 @@ impl<T: Transport> Conversation<T> {
                     return Ok(conversation);
                 }
                 Some(Output::Ended(end)) => {
-                    let said = end
-                        .error
-                        .and_then(|error| error.message.or(error.reason))
-                        .unwrap_or(end.reason);
-                    return Err(match end.by {
-                        EndedBy::Timeout => ConnectError::Silent,
-                        EndedBy::Lost if said.is_empty() => ConnectError::Lost { reason: said },
-                        _ => ConnectError::Refused { reason: said },
-                    });
+                    return Err(ConnectError::of(&end, &conversation.overrides));
+                }
+                Some(Output::Irregular(Irregularity::Garbled(error))) => {
+                    return Err(not_an_agent(&error));
                 }
                 Some(_) => {}
                 None => {
@@ -90,9 +95,41 @@ impl<T: Transport> Conversation<T> {
         }
     }
 
+    /// Answers the agent's tool calls with `tools`. Calls still come out as [`Output::CallTool`], to be seen.
+    #[must_use]
+    pub fn with_tools(mut self, tools: Tools) -> Self {
+        self.toolbox = Toolbox::new(tools);
+        self
+    }
+
+    /// Hears the user through `interface` and plays the agent to it, and hangs up when the agent has said goodbye.
+    /// Fails where the interface cannot begin, or the agent's sound cannot be coded.
+    pub fn with_audio(
+        mut self,
+        interface: impl AudioInterface + 'static,
+        pieces: AudioPieces,
+    ) -> io::Result<Self> {
+        self.start_audio(Box::new(interface), pieces)?;
+        Ok(self)
+    }
+
+    pub(crate) fn start_audio(
+        &mut self,
+        interface: Box<dyn AudioInterface>,
+        pieces: AudioPieces,
+    ) -> io::Result<()> {
+        self.audio = Some(AudioLink::start(interface, &self.session, pieces)?);
+        Ok(())
+    }
+
     /// What was agreed at the beginning.
     pub const fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Says and does things from elsewhere.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// The next thing the agent did; none after [`Output::Ended`]. May be cancelled without losing anything.
@@ -100,6 +137,7 @@ impl<T: Transport> Conversation<T> {
         loop {
             self.flush().await;
             if let Some(event) = self.events.pop_front() {
+                self.heed(&event);
                 return Some(event);
             }
             if self.client.is_over() {
@@ -108,13 +146,23 @@ impl<T: Transport> Conversation<T> {
             let deadline = self
                 .client
                 .deadline()
-                .map(|at| self.began + at.since_start());
+                .map(|at| self.began + at.since_start())
+                .into_iter()
+                .chain(self.hang_up_at)
+                .min();
             let input = tokio::select! {
                 received = self.transport.receive() => match received {
-                    Some(event) => Input::Server(event),
+                    Some(received) => match self.read(received) {
+                        Some(event) => Input::Server(event),
+                        None => continue,
+                    },
                     None => self.gone(),
                 },
-                () = sleep_until(deadline.unwrap_or(self.began)), if deadline.is_some() => Input::Tick,
+                // The handle in `self` keeps this channel open.
+                Some(command) = self.commands.recv() => Input::Command(command),
+                answer = self.toolbox.next() => Input::Command(answer),
+                sound = next_sound(self.audio.as_mut()) => Input::Command(Command::Audio(sound)),
+                () = sleep_until(deadline.unwrap_or(self.began)), if deadline.is_some() => self.due(),
             };
             self.tell(input);
         }
@@ -123,11 +171,37 @@ impl<T: Transport> Conversation<T> {
     /// What the agent did already, without waiting.
     pub fn try_next_event(&mut self) -> Option<Output> {
         while self.events.is_empty()
-            && let Some(event) = self.transport.try_receive()
+            && let Some(received) = self.transport.try_receive()
         {
-            self.tell(Input::Server(event));
+            if let Some(event) = self.read(received) {
+                self.tell(Input::Server(event));
+            }
         }
-        self.events.pop_front()
+        let event = self.events.pop_front()?;
+        self.heed(&event);
+        Some(event)
+    }
+
+    /// Pulls events until the conversation has ended, and hands each to whoever wanted to be told.
+    ///
+    /// Hangs up by itself when the agent wants to and its last words have been played.
+    pub async fn run(mut self, callbacks: &mut Callbacks) -> End {
+        while let Some(event) = self.next_event().await {
+            if matches!(event, Output::AgentHangsUp) && self.hang_up_at.is_none() {
+                self.hang_up_at = Some(Instant::now());
+            }
+            callbacks.tell(&event);
+            if let Output::Ended(end) = event {
+                return end;
+            }
+        }
+        // Only a conversation that was over before comes here.
+        End {
+            by: EndedBy::Lost,
+            code: None,
+            reason: String::new(),
+            error: None,
+        }
     }
 
     /// Says or does something. What was refused comes back as [`Output::Refused`].
@@ -141,11 +215,64 @@ impl<T: Transport> Conversation<T> {
         &self.transport
     }
 
+    /// A message for the machine; what is none becomes an event at once.
+    fn read(&mut self, received: Received) -> Option<ServerEvent> {
+        match received {
+            Ok(event) => {
+                // The machine answers pings; those that carry a latency are worth seeing.
+                if let ServerEvent::Ping { ping_event } = &event
+                    && ping_event.ping_ms.is_some()
+                {
+                    self.events.push_back(Output::Event(event.clone()));
+                }
+                Some(event)
+            }
+            Err(error) => {
+                let irregularity = Irregularity::Garbled(error);
+                self.events.push_back(Output::Irregular(irregularity));
+                None
+            }
+        }
+    }
+
+    /// Does what an event asks of this side.
+    fn heed(&mut self, event: &Output) {
+        match event {
+            Output::CallTool(call) if self.toolbox.is_responsible() => self.toolbox.start(call),
+            Output::AbandonTool { tool_call_id, .. } => self.toolbox.abandon(tool_call_id),
+            Output::AgentHangsUp => {
+                self.hang_up_at = self.audio.as_ref().map(AudioLink::played_until);
+            }
+            _ => {}
+        }
+        let Some(audio) = &mut self.audio else {
+            return;
+        };
+        match event {
+            Output::Play(sound) => audio.play(&sound.audio_base_64),
+            Output::StopPlayback { .. } => audio.interrupt(),
+            Output::Duck { .. } => audio.pause(),
+            Output::Resume { .. } => audio.resume(),
+            Output::Ended(_) => audio.stop(),
+            _ => {}
+        }
+    }
+
+    fn due(&mut self) -> Input {
+        match self.hang_up_at {
+            Some(at) if at <= Instant::now() => {
+                self.hang_up_at = None;
+                Input::Command(Command::End)
+            }
+            _ => Input::Tick,
+        }
+    }
+
     fn gone(&self) -> Input {
         match self.transport.closed() {
             Some((code, reason)) => Input::Closed { code, reason },
             None => Input::Lost {
-                reason: String::new(),
+                reason: self.transport.lost().unwrap_or_default(),
             },
         }
     }
@@ -154,8 +281,10 @@ impl<T: Transport> Conversation<T> {
         let now = Moment::ZERO + self.began.elapsed();
         for output in self.client.handle(now, input) {
             match output {
-                Output::Send(event) => self.outbox.push_back(event),
-                Output::Close { .. } => self.transport.hang_up(),
+                Output::Send(event) => self.outbox.push_back(Outgoing::Message(event)),
+                Output::Close { code, reason } => {
+                    self.outbox.push_back(Outgoing::Close(code, reason));
+                }
                 other => self.events.push_back(other),
             }
         }
@@ -163,14 +292,38 @@ impl<T: Transport> Conversation<T> {
 
     /// Sends what waits. An event leaves the outbox once there is room for it, so cancelling loses none.
     async fn flush(&mut self) {
-        while !self.outbox.is_empty() {
+        while let Some(next) = self.outbox.front() {
+            if let Outgoing::Close(code, reason) = *next {
+                self.transport.close(code, reason);
+                self.outbox.clear();
+                self.hanging_up = true;
+                break;
+            }
             if self.transport.ready().await.is_err() {
                 self.outbox.clear();
-                return;
+                break;
             }
-            if let Some(event) = self.outbox.pop_front() {
+            if let Some(Outgoing::Message(event)) = self.outbox.pop_front() {
                 self.transport.send_now(event);
             }
         }
+        if self.hanging_up {
+            self.transport.finish().await;
+            self.hanging_up = false;
+        }
+    }
+}
+
+async fn next_sound(audio: Option<&mut AudioLink>) -> protocol::agents::AudioBytes {
+    match audio {
+        Some(audio) => audio.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn not_an_agent(error: &DecodeError) -> ConnectError {
+    ConnectError::NotAnAgent {
+        host: "the server".to_owned(),
+        reason: error.to_string(),
     }
 }

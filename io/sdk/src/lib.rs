@@ -1,17 +1,36 @@
-//! Talk to a voice agent: transports, conversations and audio interfaces.
-//!
-//! A [`Transport`] carries the messages of `protocol::agents` between this side and a brain, wherever that lives; a
-//! [`Conversation`] keeps the client's rules over it (answers pings, drops stale sound, speaks the negotiated format).
-//! [`Speaker`] is what an edge plays from: it knows which sample of which chunk has sounded, pauses and resumes at the
-//! exact sample and forgets what an interruption made stale. [`source`] and [`wav`] read and write sound from and to
-//! files and pipes.
+#![doc = include_str!("../../../docs/sdk.md")]
 
+mod audio_interface;
+mod callbacks;
+mod connect;
 mod conversation;
+mod error;
+mod handle;
+mod known;
+mod relay;
 pub mod source;
 mod speaker;
+mod tools;
 mod transport;
 pub mod wav;
+mod websocket;
 
-pub use conversation::{ConnectError, Conversation};
+pub use audio_interface::{
+    AudioInput, AudioInterface, AudioPieces, Channels, Loudspeaker, Microphone, Pace, Streams,
+};
+pub use callbacks::Callbacks;
+pub use connect::{Access, Agents, Builder};
+pub use conversation::Conversation;
+pub use elevenlabs::{self as account, Account, ApiKey, Region};
+pub use error::{ConnectError, ConversationError};
+pub use handle::{Handle, Over};
+pub use protocol::agents as wire;
+pub use protocol::agents::client::{
+    Abilities, Command, End, EndedBy, Output as Event, Refusal, Session, Settings,
+};
+pub use relay::relay;
+pub use schemars;
 pub use speaker::{Heard, Speaker};
-pub use transport::{Channel, Gone, Transport};
+pub use tools::Tools;
+pub use transport::{Channel, Gone, Received, Transport};
+pub use websocket::{Liveness, WebSocket};

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::agents::{
     AgentResponseCorrection, AudioBytes, AudioEvent, AudioFormat, ClientEvent, ClientToolCall,
-    CloseCode, DuologueServer, EnclaveSetup, ErrorEvent, EventId, Initiation, McpToolCall,
-    MultimodalMessage, Score, ServerEvent,
+    CloseCode, DecodeError, DuologueServer, EnclaveSetup, ErrorEvent, EventId, Initiation,
+    McpToolCall, MultimodalMessage, Score, ServerEvent,
 };
 
 /// How a client behaves.
@@ -261,6 +261,9 @@ pub enum Irregularity {
         /// What came.
         kind: String,
     },
+    /// Something came that is no message. Said by the shell, which reads the messages.
+    #[error("what came is no message: {0}")]
+    Garbled(DecodeError),
     /// The metadata came twice.
     #[error("the conversation's metadata came twice")]
     SecondMetadata,
