@@ -7,7 +7,7 @@ CARGO ?= cargo
 # How many of the machine's cores the tests may use at once.
 TEST_THREADS ?= num-cpus
 
-.PHONY: help run build test check unit docs packages nextest bench simulate callers clean
+.PHONY: help run build test check unit sdk sdk-latest docs packages nextest bench simulate callers clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -37,6 +37,12 @@ nextest:
 unit: nextest ## unit, scenario and binary tests
 	@scripts/packages.sh test
 	$(CARGO) nextest run --workspace --test-threads $(TEST_THREADS)
+
+sdk: ## the official SDKs, unmodified, against our server
+	@scripts/sdk-tests.sh
+
+sdk-latest: ## the same with the newest releases of the SDKs
+	@scripts/sdk-tests.sh latest
 
 docs: ## examples in the documentation, and the documentation itself
 	$(CARGO) test --workspace --doc --quiet

@@ -8,7 +8,9 @@ set -euo pipefail
 # The voice, the recogniser and its English model; what sound devices are reached through.
 run_packages=(libflite1 libpocketsphinx3 pocketsphinx-en-us libasound2-dev pkg-config)
 # A sound server for virtual microphones and speakers.
-test_packages=("${run_packages[@]}" pulseaudio pulseaudio-utils)
+test_packages=("${run_packages[@]}" pulseaudio pulseaudio-utils chromium python3-venv)
+# Node.js often comes from elsewhere, and brings its own npm.
+command -v npm >/dev/null || test_packages+=(nodejs npm)
 
 case "${1:-}" in
 run) wanted=("${run_packages[@]}") ;;

@@ -74,7 +74,10 @@ impl StoredAgent {
         if self.text.is_some() {
             return self.text.clone();
         }
-        let script = self.script.as_ref().or_else(|| self.document.get("duologue_script"))?;
+        let script = self
+            .script
+            .as_ref()
+            .or_else(|| self.document.get("duologue_script"))?;
         let mut file = self.document.as_object().cloned().unwrap_or_default();
         file.insert("duologue_script".to_owned(), script.clone());
         let mut file = Value::Object(file);

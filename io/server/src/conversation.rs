@@ -14,11 +14,18 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use self::{door::Visit, socket::Socket};
-use crate::{Problem, access::subprotocols, http::House};
+use crate::{
+    Problem,
+    access::subprotocols,
+    http::{House, Permit},
+};
 
+/// How long a caller who is not let in may take for the first word.
+const FIRST_WORD: Duration = Duration::from_millis(500);
 /// How long a close frame may wait for its answer.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -38,8 +45,10 @@ pub(crate) async fn open(State(house): State<Arc<House>>, mut request: Request) 
     let visit = Visit::read(request.uri().query().unwrap_or_default(), request.headers());
     let offers_convai = subprotocols(request.headers()).any(|word| word == "convai");
     let upgrade = hyper::upgrade::on(&mut request);
+    let permit = request.extensions().get::<Permit>().cloned();
     let calls = house.calls.clone();
     calls.spawn(async move {
+        let _permit = permit;
         // An upgrade that fails has nobody left to tell.
         if let Ok(upgraded) = upgrade.await {
             let socket = Socket::new(upgraded, &house.settings.limits).await;
@@ -88,7 +97,12 @@ async fn converse(house: Arc<House>, visit: Visit, mut socket: Socket) {
             place,
             opening::open(&house, agent, &visit, &mut socket).await,
         ),
-        Err(refusal) => return socket.refuse(&refusal).await,
+        Err(refusal) => {
+            tracing::info!(%refusal, "refused");
+            // Both SDKs speak first; one of them fails without a word when it finds the socket closed by then.
+            let _ = timeout(FIRST_WORD, socket.next()).await;
+            return socket.refuse(&refusal).await;
+        }
     };
     match opened {
         Ok(opened) => {

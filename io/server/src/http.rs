@@ -11,13 +11,14 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
+use hyper::service::Service as _;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -42,6 +43,9 @@ pub(crate) struct House {
     /// Running conversations end now.
     pub(crate) closed: CancellationToken,
 }
+
+/// A connection's place among all connections.
+pub(crate) type Permit = Arc<OwnedSemaphorePermit>;
 
 /// A server that has its port.
 pub struct Server {
@@ -135,8 +139,16 @@ impl Server {
                 let Some(stream) = accept(&self.listener).await else {
                     continue;
                 };
+                // Held by the connection, and by the socket it may become.
+                let permit = Arc::new(permit);
+                let service = service.clone();
+                let held = Arc::clone(&permit);
+                let routes = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
+                    request.extensions_mut().insert(Arc::clone(&held));
+                    service.call(request)
+                });
                 let connection = http
-                    .serve_connection(TokioIo::new(stream), service.clone())
+                    .serve_connection(TokioIo::new(stream), routes)
                     .with_upgrades();
                 let closing = house.closing.clone();
                 open.spawn(async move {

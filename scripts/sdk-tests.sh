@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# The official ElevenLabs SDKs, unmodified, against `duologue serve`; then every message that was sent against the
+# published contract.
+#
+#   scripts/sdk-tests.sh           the versions these tests were written for
+#   scripts/sdk-tests.sh latest    whatever is newest today
+#
+# DUOLOGUE names a binary to test instead of building one. Everything fetched goes below target/sdk-tests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+versions="${1:-pinned}"
+case "$versions" in
+pinned | latest) ;;
+*)
+    echo "usage: $0 [latest]" >&2
+    exit 2
+    ;;
+esac
+
+scripts/packages.sh test
+
+place="$PWD/target/sdk-tests/$versions"
+mkdir -p "$place"
+
+if [ -z "${DUOLOGUE:-}" ]; then
+    echo "Building duologue"
+    cargo build --quiet --package duologue-cli
+    DUOLOGUE="${CARGO_TARGET_DIR:-$PWD/target}/debug/duologue"
+fi
+export DUOLOGUE
+chromium="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}"
+if [ -z "$chromium" ]; then
+    echo "Chromium is missing: install the package chromium, or name one with CHROMIUM=/path" >&2
+    exit 1
+fi
+export CHROMIUM="$chromium"
+
+# python GENERATION: a virtual environment with that generation of the SDK, made anew when its list changes.
+python() {
+    local generation="$1" home="$place/python-$1" list="tests/sdk/python/requirements-$1.txt"
+    local wanted=(--requirement "$list")
+    if [ "$versions" = latest ]; then
+        case "$generation" in
+        2) wanted=(--upgrade 'elevenlabs>=2,<3') ;;
+        *) wanted=(--upgrade --pre 'elevenlabs>=3.0.0a0' 'httpx<1') ;;
+        esac
+    fi
+    if [ "$versions" = latest ] || ! cmp -s "$list" "$home/list"; then
+        echo "Installing the Python SDK, generation $generation"
+        [ -x "$home/bin/python" ] || python3 -m venv "$home"
+        "$home/bin/pip" install --quiet --disable-pip-version-check "${wanted[@]}"
+        cp "$list" "$home/list"
+    fi
+    (cd tests/sdk/python && timeout 600 "$home/bin/python" -B -W ignore -m unittest --verbose) >"$place/python-$generation.log" 2>&1 || {
+        cat "$place/python-$generation.log" >&2
+        echo "The Python SDK, generation $generation, found something wrong." >&2
+        return 1
+    }
+    echo "Python SDK $("$home/bin/pip" list --format freeze --disable-pip-version-check | sed -n 's/^elevenlabs==//p'): $(grep -E '^Ran ' "$place/python-$generation.log")"
+}
+
+browser() {
+    local home="$place/browser"
+    mkdir -p "$home"
+    cp tests/sdk/browser/*.json tests/sdk/browser/*.mjs tests/sdk/browser/*.html "$home"
+    if [ "$versions" = latest ] || ! cmp -s "$home/package-lock.json" "$home/node_modules/.lock-of-these"; then
+        echo "Installing the browser SDK"
+        (
+            cd "$home"
+            if [ "$versions" = latest ]; then
+                npm install --ignore-scripts --no-audit --no-fund --silent @elevenlabs/client@latest @elevenlabs/types@latest
+            else
+                npm ci --ignore-scripts --no-audit --no-fund --silent
+            fi
+            cp package-lock.json node_modules/.lock-of-these
+        )
+    fi
+    rm -f "$place/messages.jsonl"
+    (cd "$home" && SDK_ROOT="$OLDPWD" SDK_MODULES="$home/node_modules" SDK_MESSAGES="$place/messages.jsonl" \
+        timeout 600 node --test conversations.test.mjs) >"$place/browser.log" 2>&1 || {
+        cat "$place/browser.log" >&2
+        echo "The browser SDK found something wrong." >&2
+        return 1
+    }
+    echo "Browser SDK $(cd "$home" && node -p 'require("./node_modules/@elevenlabs/client/package.json").version'): $(grep -E '^# pass' "$place/browser.log")"
+}
+
+python 2 &
+second=$!
+python 3 &
+third=$!
+failed=0
+wait "$second" || failed=1
+wait "$third" || failed=1
+browser || failed=1
+if [ "$failed" -ne 0 ]; then
+    exit 1
+fi
+if [ "$versions" = pinned ] && [ -z "${SDK_ONLY:-}" ]; then
+    # What the SDKs give no cause for is caused by a raw caller.
+    SDK_MESSAGES="$place/messages.jsonl" cargo test --quiet --package duologue-server --test wire >/dev/null
+fi
+node "$place/browser/contract.mjs" "$place/messages.jsonl"
