@@ -84,10 +84,16 @@ impl Refusal {
         self
     }
 
+    /// The message before the close. The contract's messages know four codes; a close frame may have others.
     pub(crate) fn to_event(&self) -> ServerEvent {
+        let code = match self.code {
+            CloseCode::Other(3008) => CloseCode::Refused,
+            CloseCode::Other(_) => CloseCode::Failed,
+            known => known,
+        };
         ServerEvent::Error {
             error_event: ErrorEvent {
-                code: Some(self.code),
+                code: Some(code),
                 message: Some(self.message.clone()),
                 error_type: Some(self.error_type.clone()),
                 reason: Some(self.message.clone()),

@@ -12,12 +12,16 @@
 //! | first message is not an initiation, or there is none for 3 s | the conversation begins with the agent's defaults |
 //! | the self-hosted door's path | the same path without an `agent_id`; the first message must be `enclave_setup_config` |
 //! | the self-hosted door's credentials | a key, or a signed URL for any agent of this server; nothing where no keys are set |
-//! | code of too many conversations | 3008, as the official widget expects of a queue that ran out |
+//! | code of too many conversations | closed with 3008, as the official widget expects of a queue that ran out; the `error` before it says 1008, the nearest the contract has |
 //! | `error_type` of too many conversations, of a bad key and of a stop | none is documented: `unknown`, `value_error`, none |
 //! | a second initiation or setup | `invalid_message`, 1008 |
 //! | kinds the server does not know | ignored, so that newer clients can talk to it |
 //! | binary frames | `invalid_message`, 1008 |
 //! | messages above the limit | `invalid_message`, 1008; the rest of the message is read and thrown away, up to 32 MiB |
+//! | `text_only` at the top of the overrides | needs no permission: the Python SDK says it whenever it has no sound of its own |
+//! | nothing for 60 s | counts everything a client sends, pongs included: who types slowly is not cut off, who vanished is |
+//! | `client_tool_call.expects_response` | not sent: the contract does not have it |
+//! | refusals at the door | wait half a second for the first message: one SDK fails without a word when the socket is closed by then |
 //! | ping interval | 2 s; `ping_ms` is null until the first pong, then the last round trip |
 //! | the server stops | running conversations go on for up to 30 s; then 1001, which both SDKs take as an orderly end |
 //! | permessage-deflate | not taken up |

@@ -6,6 +6,8 @@
     reason = "each test uses its part"
 )]
 
+pub(crate) mod fakes;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -228,6 +230,21 @@ impl Caller {
     }
 
     pub(crate) async fn message(&mut self) -> Option<Message> {
+        let message = self.receive().await;
+        if let (Some(Message::Text(text)), Some(file)) =
+            (&message, std::env::var_os("SDK_MESSAGES"))
+        {
+            let mut file = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(file)
+                .unwrap();
+            std::io::Write::write_all(&mut file, format!("{text}\n").as_bytes()).unwrap();
+        }
+        message
+    }
+
+    async fn receive(&mut self) -> Option<Message> {
         timeout(PATIENCE, self.socket.next())
             .await
             .expect("nothing came")
@@ -282,7 +299,7 @@ impl Caller {
     pub(crate) async fn refused(&mut self) -> (String, u16, String) {
         let (error, code, reason) = self.ending().await;
         let error = error.expect("no error before the close");
-        assert_eq!(error["code"], code);
+        assert_eq!(error["code"], if code == 3008 { 1008 } else { code });
         assert!(error["message"].as_str().unwrap().starts_with(&reason));
         (
             error["error_type"].as_str().unwrap().to_owned(),

@@ -1,0 +1,573 @@
+//! Every kind of message, caused by what `docs/wire.md` says causes it, over the port.
+//!
+//! With `SDK_MESSAGES` naming a file, every message is written there, to be checked against the published contract.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use common::{
+    Caller, House,
+    fakes::{Brain, Fake, HEARD, call, text},
+    open,
+};
+use providers::llm::{Event, Message, Request};
+use serde_json::{Value, json};
+use server::{InProcess, Origin, StoredAgent};
+
+const STORY: &str = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty.";
+
+fn brain(request: &Request) -> Vec<Event> {
+    match request.messages.last() {
+        Some(Message::User(said)) if said.contains("order") => {
+            vec![call("find_order", json!({"order": "seven"}))]
+        }
+        Some(Message::User(said)) if said.contains("bye") => {
+            vec![
+                text("Goodbye."),
+                call("end_call", json!({"reason": "done"})),
+            ]
+        }
+        Some(Message::User(said)) if said.contains("moment") => {
+            vec![call("skip_turn", json!({"reason": "asked"}))]
+        }
+        Some(Message::Tool {
+            result, is_error, ..
+        }) => vec![text(&format!("The tool said {result} {is_error}."))],
+        Some(Message::User(said)) if said.contains("prompt") => vec![text(&request.prompt)],
+        _ => vec![text(STORY)],
+    }
+}
+
+const TOOLS: &str = r#"[{"type": "client", "name": "find_order", "description": "Finds.", "expects_response": true,
+    "response_timeout_secs": 1, "parameters": {"type": "object", "properties": {"order": {"type": "string"}}}}]"#;
+
+/// The desk with `changes`; all events are subscribed unless the changes say otherwise.
+fn desk(changes: Value) -> StoredAgent {
+    let toml = "name = \"Desk\"\n[conversation_config.agent]\nfirst_message = \"Hi there.\"";
+    let mut agent = StoredAgent::from_file("desk", toml, Origin::Bundled).unwrap();
+    let all = [
+        "audio",
+        "agent_response",
+        "agent_response_correction",
+        "agent_chat_response_part",
+        "interruption",
+        "user_transcript",
+        "tentative_user_transcript",
+        "agent_tool_request",
+        "agent_tool_response",
+        "agent_tool_response_full_payload",
+        "vad_score",
+        "context_usage",
+    ];
+    let base = json!({"conversation_config": {
+        "conversation": {"client_events": all},
+        "agent": {"prompt": {"prompt": "Be short.", "tools": serde_json::from_str::<Value>(TOOLS).unwrap(),
+            "built_in_tools": {"end_call": {"name": "end_call"}, "skip_turn": {"name": "skip_turn"}}}}}});
+    for more in [base, changes] {
+        put(&mut agent.document, more);
+    }
+    agent
+}
+
+fn put(document: &mut Value, changes: Value) {
+    match (document, changes) {
+        (Value::Object(document), Value::Object(changes)) => {
+            for (name, change) in changes {
+                put(document.entry(name).or_insert(Value::Null), change);
+            }
+        }
+        (document, changes) => *document = changes,
+    }
+}
+
+async fn house(changes: Value) -> House {
+    house_with(changes, brain).await
+}
+
+async fn house_with(changes: Value, brain: Brain) -> House {
+    let mut settings = open();
+    settings.limits.ping = Duration::from_millis(100);
+    let answerer = InProcess::new(Arc::new(Fake(brain)), BTreeMap::new(), &settings.limits);
+    House::with(settings, Arc::new(answerer), vec![desk(changes)]).await
+}
+
+async fn begin(house: &House, initiation: Value) -> Caller {
+    let mut caller = house.call("agent_id=desk").await;
+    let mut message = json!({"type": "conversation_initiation_client_data"});
+    put(&mut message, initiation);
+    caller.say(&message).await;
+    caller
+}
+
+fn text_only() -> Value {
+    json!({"conversation_config_override": {"text_only": true}})
+}
+
+async fn say(caller: &mut Caller, words: &str) {
+    caller
+        .say(&json!({"type": "user_message", "text": words}))
+        .await;
+}
+
+/// The next message of this kind; pings are answered meanwhile.
+async fn next(caller: &mut Caller, kind: &str) -> Value {
+    loop {
+        let message = caller.next().await;
+        if message["type"] == "ping" {
+            caller
+                .say(&json!({"type": "pong", "event_id": message["ping_event"]["event_id"]}))
+                .await;
+        }
+        if message["type"] == kind {
+            return message;
+        }
+        assert_ne!(message["type"], "error", "{message}");
+    }
+}
+
+/// A second of sound in 20 ms frames of this loudness, at the pace of sound.
+async fn sound(caller: &mut Caller, seconds: f64, bytes: &str) {
+    for _ in 0..(seconds * 50.0) as usize {
+        caller
+            .say(&json!({"user_audio_chunk": bytes.repeat(320)}))
+            .await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Two samples each: base64 of `00 00`, and of `10 20`, in fours of characters without padding.
+const QUIET: &str = "AAAA";
+const LOUD: &str = "ICAg";
+
+#[tokio::test]
+async fn metadata_comes_first_with_both_formats() {
+    let house = house(json!({"conversation_config": {"tts": {"agent_output_audio_format": "ulaw_8000"}, "asr": {"user_input_audio_format": "pcm_48000"}}})).await;
+    let mut caller = begin(&house, json!({})).await;
+    let first = caller.next().await;
+    assert_eq!(first["type"], "conversation_initiation_metadata");
+    let event = &first["conversation_initiation_metadata_event"];
+    assert!(
+        event["conversation_id"]
+            .as_str()
+            .unwrap()
+            .starts_with("conv_")
+    );
+    assert_eq!(
+        (
+            event["agent_output_audio_format"].as_str(),
+            event["user_input_audio_format"].as_str()
+        ),
+        (Some("ulaw_8000"), Some("pcm_48000"))
+    );
+}
+
+#[tokio::test]
+async fn every_audio_format_is_spoken_at_its_size() {
+    // A resampler keeps a little back for the next piece.
+    for (format, bytes) in [
+        ("pcm_8000", 1_600),
+        ("pcm_16000", 3_200),
+        ("pcm_22050", 4_410),
+        ("pcm_24000", 4_800),
+        ("pcm_44100", 8_820),
+        ("pcm_48000", 9_600),
+        ("ulaw_8000", 800),
+    ] {
+        let house = house(json!({"conversation_config": {"tts": {"agent_output_audio_format": format}, "asr": {"user_input_audio_format": format}}})).await;
+        let mut caller = begin(&house, json!({})).await;
+        let mut total = 0;
+        for wanted in 1..=2_u64 {
+            let audio = next(&mut caller, "audio").await;
+            assert_eq!(
+                audio["audio_event"]["event_id"], wanted,
+                "ids begin at 1 and grow"
+            );
+            total += audio["audio_event"]["audio_base_64"]
+                .as_str()
+                .unwrap()
+                .trim_end_matches('=')
+                .len()
+                * 3
+                / 4;
+        }
+        assert!(
+            total.abs_diff(bytes * 2) * 5 < bytes * 2,
+            "{format}: {total}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reply_is_text_with_its_first_audio_and_alignment() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, json!({})).await;
+    let said = next(&mut caller, "agent_response").await;
+    assert_eq!(said["agent_response_event"]["agent_response"], "Hi there.");
+    let audio = next(&mut caller, "audio").await;
+    assert_eq!(
+        audio["audio_event"]["event_id"],
+        said["agent_response_event"]["event_id"]
+    );
+    assert_eq!(
+        audio["audio_event"]["alignment"]["chars"],
+        json!(["H", "i", " "])
+    );
+}
+
+#[tokio::test]
+async fn speech_gives_scores_and_transcripts() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, json!({})).await;
+    next(&mut caller, "audio").await;
+    sound(&mut caller, 1.0, QUIET).await;
+    sound(&mut caller, 1.2, LOUD).await;
+    let mut kinds = Vec::new();
+    let mut loudest: f64 = 0.0;
+    loop {
+        caller
+            .say(&json!({"user_audio_chunk": QUIET.repeat(320)}))
+            .await;
+        let message = caller.next().await;
+        let kind = message["type"].as_str().unwrap().to_owned();
+        match kind.as_str() {
+            "vad_score" => {
+                loudest = loudest.max(message["vad_score_event"]["vad_score"].as_f64().unwrap());
+            }
+            "tentative_user_transcript" => assert!(
+                HEARD.starts_with(
+                    message["tentative_user_transcription_event"]["user_transcript"]
+                        .as_str()
+                        .unwrap()
+                )
+            ),
+            "user_transcript" => {
+                assert_eq!(
+                    message["user_transcription_event"]["user_transcript"],
+                    HEARD
+                );
+                assert!(message["user_transcription_event"]["event_id"].is_u64());
+                break;
+            }
+            _ => {}
+        }
+        kinds.push(kind);
+    }
+    assert!(loudest > 0.9);
+    assert!(kinds.iter().any(|kind| kind == "tentative_user_transcript"));
+    let answer = next(&mut caller, "agent_response").await;
+    assert_eq!(answer["agent_response_event"]["agent_response"], STORY);
+}
+
+#[tokio::test]
+async fn barge_in_gives_an_interruption_a_correction_and_nothing_stale() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, json!({})).await;
+    next(&mut caller, "agent_response").await;
+    say(&mut caller, "go on").await;
+    let reply = loop {
+        let reply = next(&mut caller, "agent_response").await;
+        if reply["agent_response_event"]["agent_response"] == STORY {
+            break reply;
+        }
+    };
+    sound(&mut caller, 0.6, QUIET).await;
+    sound(&mut caller, 1.2, LOUD).await;
+    let (mut sent, mut interrupted, mut corrected) = (0, None, false);
+    loop {
+        caller
+            .say(&json!({"user_audio_chunk": QUIET.repeat(320)}))
+            .await;
+        let message = caller.next().await;
+        match message["type"].as_str().unwrap() {
+            "audio" => {
+                let id = message["audio_event"]["event_id"].as_u64().unwrap();
+                match interrupted {
+                    None => sent = id,
+                    Some(mark) => {
+                        assert!(id > mark, "{id} is stale after {mark}");
+                        break;
+                    }
+                }
+            }
+            "interruption" => {
+                let mark = message["interruption_event"]["event_id"].as_u64().unwrap();
+                assert_eq!(mark, sent, "everything sent so far is stale");
+                interrupted = Some(mark);
+            }
+            "agent_response_correction" => {
+                let event = &message["agent_response_correction_event"];
+                assert_eq!(event["original_agent_response"], STORY);
+                let heard = event["corrected_agent_response"].as_str().unwrap();
+                assert!(
+                    STORY.starts_with(heard.trim_end_matches([' ', '.', '…']))
+                        && heard.len() < STORY.len(),
+                    "{heard}"
+                );
+                assert_eq!(event["event_id"], reply["agent_response_event"]["event_id"]);
+                corrected = true;
+            }
+            _ => {}
+        }
+    }
+    assert!(corrected);
+}
+
+#[tokio::test]
+async fn text_mode_streams_parts_and_sends_no_sound() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, text_only()).await;
+    let mut text = String::new();
+    let mut kinds = Vec::new();
+    loop {
+        let message = caller.next().await;
+        assert_ne!(message["type"], "audio");
+        if message["type"] == "agent_chat_response_part" {
+            let part = &message["text_response_part"];
+            text.push_str(part["text"].as_str().unwrap());
+            kinds.push(part["type"].as_str().unwrap().to_owned());
+            if part["type"] == "stop" {
+                break;
+            }
+        }
+    }
+    assert_eq!(text.trim(), "Hi there.");
+    assert_eq!((kinds[0].as_str(), kinds.len()), ("start", 3));
+}
+
+#[tokio::test]
+async fn a_client_tool_is_called_answered_and_told_of_in_all_three_ways() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, text_only()).await;
+    say(&mut caller, "where is my order").await;
+    let request = next(&mut caller, "agent_tool_request").await;
+    assert_eq!(request["agent_tool_request"]["tool_type"], "client");
+    let asked = next(&mut caller, "client_tool_call").await["client_tool_call"].clone();
+    assert_eq!(
+        (asked["tool_name"].as_str(), &asked["parameters"]),
+        (Some("find_order"), &json!({"order": "seven"}))
+    );
+    let id = asked["tool_call_id"].as_str().unwrap();
+    for _ in 0..2 {
+        // The second answer to one call counts for nothing.
+        caller.say(&json!({"type": "client_tool_result", "tool_call_id": id, "result": {"any": "JSON"}, "is_error": false})).await;
+    }
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let message = caller.next().await;
+        match message["type"].as_str().unwrap() {
+            "agent_tool_response" => told.push(message["agent_tool_response"].clone()),
+            "agent_tool_response_full_payload" => {
+                let full = message["agent_tool_response_full_payload"].clone();
+                assert!(full["full_tool_result"].as_str().unwrap().contains("JSON"));
+                told.push(full);
+            }
+            _ => {}
+        }
+    }
+    assert!(told.iter().all(|told| told["tool_call_id"] == id
+        && told["is_error"] == false
+        && told["is_called"] == true));
+    assert!(
+        next(&mut caller, "agent_response").await["agent_response_event"]["agent_response"]
+            .as_str()
+            .unwrap()
+            .contains("JSON")
+    );
+}
+
+#[tokio::test]
+async fn a_client_tool_without_an_answer_fails_after_its_time() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, text_only()).await;
+    say(&mut caller, "where is my order").await;
+    let told = next(&mut caller, "agent_tool_response").await;
+    assert_eq!(told["agent_tool_response"]["is_error"], true);
+}
+
+#[tokio::test]
+async fn end_call_comes_after_the_goodbye_and_before_the_close() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, text_only()).await;
+    say(&mut caller, "bye").await;
+    let goodbye = loop {
+        let said = next(&mut caller, "agent_response").await;
+        if said["agent_response_event"]["agent_response"] == "Goodbye." {
+            break said;
+        }
+    };
+    assert!(goodbye["agent_response_event"]["event_id"].is_u64());
+    let told = next(&mut caller, "agent_tool_response").await["agent_tool_response"].clone();
+    assert_eq!(
+        (told["tool_name"].as_str(), told["tool_type"].as_str()),
+        (Some("end_call"), Some("system"))
+    );
+    let (error, code, _) = caller.ending().await;
+    assert_eq!((error, code), (None, 1000));
+}
+
+#[tokio::test]
+async fn skip_turn_says_nothing_and_waits() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, text_only()).await;
+    next(&mut caller, "agent_response").await;
+    say(&mut caller, "one moment").await;
+    let told = next(&mut caller, "agent_tool_response").await;
+    assert_eq!(told["agent_tool_response"]["tool_name"], "skip_turn");
+    say(&mut caller, "where is my order").await;
+    next(&mut caller, "client_tool_call").await;
+}
+
+#[tokio::test]
+async fn pings_tell_the_last_round_trip() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, text_only()).await;
+    let first = next(&mut caller, "ping").await;
+    assert_eq!(
+        first["ping_event"].get("ping_ms"),
+        Some(&Value::Null),
+        "the key is there from the first"
+    );
+    let second = next(&mut caller, "ping").await;
+    assert!(second["ping_event"]["ping_ms"].is_u64());
+    assert!(second["ping_event"]["event_id"].as_u64() > first["ping_event"]["event_id"].as_u64());
+}
+
+#[tokio::test]
+async fn context_usage_follows_a_reply() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, text_only()).await;
+    say(&mut caller, "go on").await;
+    let usage = next(&mut caller, "context_usage").await["context_usage_event"].clone();
+    assert_eq!(
+        usage["context_tokens"], 132,
+        "what was read and what was written"
+    );
+    assert!(usage["context_limit_tokens"].is_u64() && usage["model"].is_string());
+}
+
+#[tokio::test]
+async fn only_what_was_subscribed_is_sent() {
+    let house = house(json!({})).await;
+    let wanted = json!({"conversation_config_override": {"text_only": true, "conversation": {"client_events": ["agent_response"]}}});
+    let mut caller = begin(&house, wanted).await;
+    say(&mut caller, "where is my order").await;
+    let mut kinds = std::collections::BTreeSet::new();
+    loop {
+        let message = caller.next().await;
+        let kind = message["type"].as_str().unwrap().to_owned();
+        let over = kind == "agent_response"
+            && message["agent_response_event"]["agent_response"]
+                .as_str()
+                .unwrap()
+                .contains("tool");
+        kinds.insert(kind);
+        if over {
+            break;
+        }
+    }
+    kinds.remove("ping");
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        [
+            "agent_response",
+            "client_tool_call",
+            "conversation_initiation_metadata"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn refusals_before_the_conversation_name_their_type() {
+    let house =
+        house(json!({"conversation_config": {"agent": {"first_message": "Hi {{who}}."}}})).await;
+    for (initiation, kind) in [
+        (json!({}), "missing_dynamic_variable"),
+        (
+            json!({"dynamic_variables": {"who": "Ada"}, "conversation_config_override": {"agent": {"language": "fr"}}}),
+            "override_error",
+        ),
+        (
+            json!({"dynamic_variables": {"who": "Ada"}, "conversation_config_override": {"tts": {"stability": 7}}}),
+            "override_error",
+        ),
+        (
+            json!({"dynamic_variables": {"system__time": "now"}}),
+            "value_error",
+        ),
+        (
+            json!({"custom_llm_extra_body": {"a": 1}, "dynamic_variables": {"who": "Ada"}}),
+            "override_error",
+        ),
+    ] {
+        let (error, code, reason) = begin(&house, initiation.clone()).await.refused().await;
+        assert_eq!(
+            (error.as_str(), code),
+            (kind, 1008),
+            "{initiation}: {reason}"
+        );
+    }
+    let mut caller = begin(&house, json!({"dynamic_variables": {"who": "Ada"}})).await;
+    assert_eq!(
+        next(&mut caller, "agent_response").await["agent_response_event"]["agent_response"],
+        "Hi Ada."
+    );
+}
+
+#[tokio::test]
+async fn a_language_nobody_speaks_is_refused_with_one_that_is_spoken() {
+    let allowed = json!({"platform_settings": {"overrides": {"conversation_config_override": {"agent": {"language": true}}}}});
+    let house = house(allowed).await;
+    let french = json!({"conversation_config_override": {"agent": {"language": "fr"}}});
+    let (_, code, reason) = begin(&house, french).await.refused().await;
+    assert_eq!(code, 1008);
+    assert!(reason.contains("fr") && reason.contains("en"), "{reason}");
+}
+
+#[tokio::test]
+async fn the_longest_duration_ends_the_call() {
+    let house =
+        house(json!({"conversation_config": {"conversation": {"max_duration_seconds": 1}}})).await;
+    let mut caller = begin(&house, text_only()).await;
+    let (error, code, _) = caller.ending().await;
+    assert_eq!(code, 1000);
+    assert!(error.is_none_or(|error| error["error_type"] == "max_duration_exceeded"));
+}
+
+#[tokio::test]
+async fn silence_ends_the_call_when_the_agent_says_so() {
+    let house = house(json!({"conversation_config": {"turn": {"silence_end_call_timeout": 0.5, "turn_timeout": -1}}})).await;
+    let mut caller = begin(&house, text_only()).await;
+    assert_eq!(caller.ending().await.1, 1000);
+}
+
+#[tokio::test]
+async fn an_agent_with_a_broken_llm_of_its_own_is_refused() {
+    let broken = json!({"conversation_config": {"agent": {"prompt": {"llm": "custom-llm", "custom_llm": {"url": "http://127.0.0.1:9/v1", "api_key": {"secret_id": "gone"}}}}}});
+    let house = house(broken).await;
+    let (kind, code, reason) = begin(&house, text_only()).await.refused().await;
+    assert_eq!((kind.as_str(), code), ("value_error", 1008));
+    assert!(reason.contains("gone"));
+}
+
+#[tokio::test]
+async fn allowed_prompts_context_and_multimodal_text_reach_the_llm() {
+    let allowed = json!({"platform_settings": {"overrides": {"conversation_config_override": {"agent": {"prompt": {"prompt": true}}}}}});
+    let house = house(allowed).await;
+    let initiation = json!({"conversation_config_override": {"text_only": true, "agent": {"prompt": {"prompt": "You are a {{what}}."}}}, "dynamic_variables": {"what": "baker"}});
+    let mut caller = begin(&house, initiation).await;
+    next(&mut caller, "agent_response").await;
+    caller.say(&json!({"type": "contextual_update", "text": "A page was opened.", "context_id": "page"})).await;
+    caller.say(&json!({"type": "user_activity"})).await;
+    caller
+        .say(&json!({"type": "feedback", "event_id": 1, "score": "like"}))
+        .await;
+    caller.say(&json!({"type": "mcp_tool_approval_result", "tool_call_id": "none", "is_approved": true})).await;
+    caller.say(&json!({"type": "multimodal_message", "text": {"type": "user_message", "text": "your prompt"}})).await;
+    let said = next(&mut caller, "agent_response").await;
+    assert_eq!(
+        said["agent_response_event"]["agent_response"],
+        "You are a baker."
+    );
+}
