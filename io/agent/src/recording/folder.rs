@@ -15,11 +15,15 @@ use std::{
 
 use audio::{Moment, wav};
 
-use super::{Mixer, PATIENCE, RATE, finish};
+use super::{Mixer, RATE, finish};
 use crate::record::{Fact, Recorder};
 
 /// Sound of a side that is handed over together, in samples: half a second.
 const BATCH: usize = 8_000;
+/// How far the caller's side may be ahead before the agent's counts as silent, in samples: a second and a half. The
+/// agent's sound is told when it has sounded, in pieces of half a second at most, and then waits here for half a second
+/// at most. Every conversation keeps so much sound, so it is no longer than that.
+const PATIENCE: usize = 24_000;
 /// Batches that may wait for the disk, of all conversations.
 const WAITING: usize = 4_096;
 
@@ -187,7 +191,10 @@ impl Pending {
         }
         stretch.samples.extend_from_slice(samples);
         if stretch.samples.len() >= BATCH {
-            self.hand_over(side, pieces);
+            // Both, so that neither side is written off as silent while its sound waits here.
+            for side in 0..self.sides.len() {
+                self.hand_over(side, pieces);
+            }
         }
     }
 

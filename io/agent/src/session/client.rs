@@ -68,15 +68,23 @@ impl Session {
             } => {
                 self.wants_metrics = true;
                 self.reports_played = reports_played;
+                if reports_played {
+                    self.track.expect_reports();
+                }
                 self.tell(Input::Edge {
                     can_pause,
                     reports_played,
                 });
             }
-            ClientEvent::DuologuePlayed { event_id, ms } => self.tell(Input::Played {
-                event: EventId(event_id.0),
-                position: Duration::from_millis(ms),
-            }),
+            ClientEvent::DuologuePlayed { event_id, ms } => {
+                let position = Duration::from_millis(ms);
+                self.reports_played = true;
+                self.track.report(event_id.0, position, now - self.one_way);
+                self.tell(Input::Played {
+                    event: EventId(event_id.0),
+                    position,
+                });
+            }
             // A second initiation changes nothing; approvals are for tools this agent does not have; the rest is newer.
             _ => {}
         }

@@ -643,7 +643,7 @@ impl Session {
         }
         self.last_event = self.last_event.max(event);
         self.plays_until = self.plays_until.max(now) + chunk.duration;
-        self.track.push(now, self.one_way, chunk.recorded);
+        self.track.push(event, now, self.one_way, chunk.recorded);
         let alignment = (!chunk.alignment.is_empty()).then(|| letters(&chunk.alignment));
         self.send(
             AudioEvent {

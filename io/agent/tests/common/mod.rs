@@ -14,8 +14,8 @@ use std::{
 };
 
 use agent::{Agent, Clock, Edge, Handle, MemoryRecorder, Options, Providers, config::Config};
-use audio::SampleRate;
-use protocol::agents::{AudioBytes, ClientEvent, Initiation, ServerEvent};
+use audio::{Format, SampleRate};
+use protocol::agents::{AudioBytes, ClientEvent, EventId, Initiation, ServerEvent};
 use providers::{
     ProviderError, asr,
     llm::{self, Event, Request},
@@ -369,6 +369,8 @@ impl Setup {
             log: Vec::new(),
             events: Vec::new(),
             answer_pings: true,
+            format: Format::Pcm16000,
+            player: None,
         }
     }
 }
@@ -415,6 +417,60 @@ pub struct Caller {
     pub log: Vec<String>,
     pub events: Vec<ServerEvent>,
     pub answer_pings: bool,
+    /// How this caller codes its sound.
+    pub format: Format,
+    pub player: Option<Player>,
+}
+
+/// A speaker that can pause and says what it played.
+#[derive(Debug, Default)]
+pub struct Player {
+    /// Sound it has: id, length and what was played of it, in milliseconds.
+    queue: VecDeque<(u64, u64, u64)>,
+    /// It begins to play so long after the first sound of a reply.
+    pub delay: u64,
+    waits: u64,
+    paused: bool,
+    pub played: u64,
+    pub pauses: u32,
+}
+
+impl Player {
+    fn receive(&mut self, event: u64, ms: u64) {
+        if self.queue.is_empty() {
+            self.waits = self.delay;
+        }
+        self.queue.push_back((event, ms, 0));
+    }
+
+    /// Plays for 20 ms; what it reports.
+    fn play(&mut self) -> Option<ClientEvent> {
+        if self.paused || self.queue.is_empty() {
+            return None;
+        }
+        if self.waits > 0 {
+            self.waits -= 20;
+            return None;
+        }
+        let mut left = 20;
+        let mut report = None;
+        while left > 0
+            && let Some((event, length, played)) = self.queue.front_mut()
+        {
+            let part = left.min(*length - *played);
+            *played += part;
+            left -= part;
+            self.played += part;
+            report = Some(ClientEvent::DuologuePlayed {
+                event_id: EventId(*event),
+                ms: *played,
+            });
+            if played == length {
+                self.queue.pop_front();
+            }
+        }
+        report
+    }
 }
 
 impl Caller {
@@ -433,9 +489,8 @@ impl Caller {
 
     async fn sound(&mut self, ms: u64, level: i16) {
         for _ in 0..ms / 20 {
-            let bytes: Vec<u8> = std::iter::repeat_n(level.to_le_bytes(), 320)
-                .flatten()
-                .collect();
+            let count = self.format.rate().samples_in(Duration::from_millis(20));
+            let bytes = self.format.encode(&vec![level; count]);
             let chunk = ClientEvent::UserAudioChunk {
                 user_audio_chunk: AudioBytes::from(bytes),
             };
@@ -444,7 +499,23 @@ impl Caller {
             }
             self.clock.advance(Duration::from_millis(20));
             self.look().await;
+            if let Some(report) = self.player.as_mut().and_then(Player::play) {
+                self.send(report).await;
+            }
         }
+    }
+
+    /// Becomes an edge that can pause and reports what it plays, `delay` milliseconds late.
+    pub async fn plays(&mut self, delay: u64) {
+        self.player = Some(Player {
+            delay,
+            ..Player::default()
+        });
+        self.send(ClientEvent::DuologueClient {
+            can_pause: true,
+            reports_played: true,
+        })
+        .await;
     }
 
     /// Lets time pass without sound.
@@ -476,6 +547,9 @@ impl Caller {
         let line = match &event {
             ServerEvent::Audio { audio_event } => {
                 let id = audio_event.event_id;
+                if let Some(player) = &mut self.player {
+                    player.receive(id.0, audio_event.audio_base_64.len() as u64 / 32);
+                }
                 if let Some(last) = self.log.last_mut()
                     && let Some(at) = last.find("audio ")
                 {
@@ -524,7 +598,24 @@ impl Caller {
                 c.corrected_agent_response,
                 c.original_agent_response
             ),
+            ServerEvent::DuologueDuck { .. } => {
+                if let Some(player) = &mut self.player {
+                    player.paused = true;
+                    player.pauses += 1;
+                }
+                "duck".to_owned()
+            }
+            ServerEvent::DuologueResume { .. } => {
+                if let Some(player) = &mut self.player {
+                    player.paused = false;
+                }
+                "resume".to_owned()
+            }
             ServerEvent::Interruption { interruption_event } => {
+                if let Some(player) = &mut self.player {
+                    player.queue.clear();
+                    player.paused = false;
+                }
                 format!("interruption {}", interruption_event.event_id)
             }
             ServerEvent::ClientToolCall {
