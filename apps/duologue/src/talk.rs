@@ -186,6 +186,9 @@ async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
     };
     if let Ok(Some(end)) = &result
         && matches!(end.by, EndedBy::Error | EndedBy::Lost | EndedBy::Timeout)
+        && ending
+            .as_ref()
+            .is_none_or(|e| e.reason == agent::EndReason::Failed || e.reason == agent::EndReason::Refused)
     {
         let said = end
             .error

@@ -1,5 +1,7 @@
 //! What cannot work says what failed, why, and what to do; what was made before is kept.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use std::{
@@ -41,7 +43,11 @@ fn a_studio_recording_is_understood() {
     bench.file("studio.wav", wav(2, 48_000, 24, &data, length));
     let done = bench.run("transcribe studio.wav --json");
     assert_eq!(done.code, 0, "{}", done.err);
-    assert!(done.texts("transcript")[0].contains("time is it"), "{}", done.out);
+    assert!(
+        done.texts("transcript")[0].contains("time is it"),
+        "{}",
+        done.out
+    );
 }
 
 #[test]
@@ -68,7 +74,11 @@ fn a_truncated_recording_is_used_as_far_as_it_goes() {
     bench.file("cut.wav", wav(1, 16_000, 16, &whole[44..], 320_000));
     let done = bench.run("transcribe cut.wav --json");
     assert_eq!(done.code, 0, "{}", done.err);
-    assert!(done.texts("transcript")[0].contains("time is it"), "{}", done.out);
+    assert!(
+        done.texts("transcript")[0].contains("time is it"),
+        "{}",
+        done.out
+    );
     assert!(done.err.contains("cut short"), "{}", done.err);
 }
 
@@ -174,7 +184,7 @@ fn server(answer: &'static [u8], hang: bool) -> String {
         let mut open = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 65_536]);
+            let _ = stream.read(&mut vec![0; 65_536]);
             let _ = stream.write_all(answer);
             if hang {
                 open.push(stream);

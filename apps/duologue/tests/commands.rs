@@ -67,12 +67,18 @@ fn a_flag_wins_over_a_setting_and_the_choice_is_printed() {
 fn wrong_calls_end_with_two_and_say_what_is_right() {
     let bench = Bench::new();
     bench.run("talk --wrong").failed(2, &["error: ", "--wrong"]);
-    bench.run("talk").failed(2, &["fix: type: duologue talk --text"]);
-    bench.run("talk --text --brain openai").failed(2, &["--llm"]);
+    bench
+        .run("talk")
+        .failed(2, &["fix: type: duologue talk --text"]);
+    bench
+        .run("talk --text --brain openai")
+        .failed(2, &["--llm"]);
     bench
         .run("talk --text --voice nobody")
         .failed(2, &["slt, rms"]);
-    bench.run("talk --text --var name").failed(2, &["name=value"]);
+    bench
+        .run("talk --text --var name")
+        .failed(2, &["name=value"]);
     bench
         .run("talk --text --agent nobody")
         .failed(1, &["assistant, receptionist"]);
@@ -105,7 +111,11 @@ fn every_command_has_help_with_an_example() {
 fn voices_and_agents_are_listed() {
     let bench = Bench::new();
     let voices = bench.run("voices --json").objects();
-    assert!(voices.iter().any(|v| v["id"] == "slt" && v["default"] == true));
+    assert!(
+        voices
+            .iter()
+            .any(|v| v["id"] == "slt" && v["default"] == true)
+    );
     assert!(bench.run("voices scottish").out.starts_with("awb"));
     bench.file("agents/mine.toml", "name = \"Mine\"\n");
     let agents = bench.run("agents list").out;

@@ -66,10 +66,7 @@ fn a_recording_made_by_speak_holds_a_conversation_with_an_interruption() {
     assert_heard(&agent, "i can it is anything else");
     assert!(bench.kept("kept", "journal.jsonl").is_file());
     let transcript = std::fs::read_to_string(bench.kept("kept", "transcript.jsonl")).unwrap();
-    assert!(
-        transcript.contains("\"interrupted\":true"),
-        "{transcript}"
-    );
+    assert!(transcript.contains("\"interrupted\":true"), "{transcript}");
     // The agent's own recording is as long as the stereo one.
     assert!(bench.path("agent.wav").is_file());
 }
@@ -105,7 +102,8 @@ fn the_same_recording_gives_the_same_conversation_at_full_speed() {
         assert_eq!(done.code, 0, "{}", done.err);
         done.objects()
             .into_iter()
-            .filter(|object| object["type"] != "started")
+            // Its name is chance, and partial texts come when the recogniser has them.
+            .filter(|object| object["type"] != "started" && object["type"] != "user_partial")
             .collect::<Vec<_>>()
     };
     assert_eq!(talk(), talk());
@@ -138,7 +136,9 @@ fn an_agent_is_a_file_and_its_texts_have_variables() {
     bench.file("duologue.toml", "[variables]\nwho = \"Ada\"\n");
     let greeted = |arguments: &str| bench.feed(arguments, b"").out;
     assert!(greeted("talk --text --agent desk").contains("agent: Hello Ada."));
-    assert!(greeted("talk --text --agent agents/desk.toml --var who=Grace").contains("Hello Grace."));
+    assert!(
+        greeted("talk --text --agent agents/desk.toml --var who=Grace").contains("Hello Grace.")
+    );
 }
 
 #[test]

@@ -225,7 +225,7 @@ mod tests {
         let breath = ".".repeat(10);
         let pause = ".".repeat(60);
         let sound = format!("{pause}#####{breath}#####{pause}#####");
-        assert_eq!(cut(&sound), [(45, 80), (125, 145)]);
+        assert_eq!(cut(&sound), [(44, 80), (124, 145)]);
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl Edge {
     async fn converse(&mut self, call: &mut Call) -> Outcome<Option<End>> {
         let mut next = Instant::now();
         loop {
-            if let Some(end) = self.drain(call)? {
+            if let Some(end) = self.drain(call).await? {
                 return Ok(Some(end));
             }
             if call.hang_up.was_asked() {
@@ -148,7 +148,7 @@ impl Edge {
                     () = call.clock.settled() => {}
                     () = call.hang_up.asked() => self.say_goodbye(call).await?,
                 }
-                if let Some(end) = self.drain(call)? {
+                if let Some(end) = self.drain(call).await? {
                     return Ok(Some(end));
                 }
                 call.clock.advance(TICK);
@@ -188,13 +188,22 @@ impl Edge {
         }
     }
 
-    fn drain(&mut self, call: &mut Call) -> Outcome<Option<End>> {
-        while let Some(event) = call.conversation.try_next_event() {
+    /// Acts on what the agent did already, its end included.
+    async fn drain(&mut self, call: &mut Call) -> Outcome<Option<End>> {
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = call.conversation.next_event() => event,
+                () = std::future::ready(()) => return Ok(None),
+            };
+            let Some(event) = event else {
+                return Err(Problem::failure("the agent is gone")
+                    .because("its task ended without a word"));
+            };
             if let Some(end) = self.react(call, event)? {
                 return Ok(Some(end));
             }
         }
-        Ok(None)
     }
 
     /// One frame of sound in both directions.

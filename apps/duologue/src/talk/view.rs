@@ -105,22 +105,40 @@ impl View {
         match self {
             Self::Plain(plain) => plain.show(shown),
             Self::Json(out) => out.object(&object(at, &shown)),
-            Self::Screen(screen) => screen.show(shown),
+            Self::Screen(screen) => {
+                let shown = screen.show(shown);
+                self.keep_on(shown)
+            }
         }
     }
 
     /// How loud both sides are; only a screen shows it.
     pub(crate) fn levels(&mut self, caller: audio::Level, agent: audio::Level) -> Outcome<()> {
         match self {
-            Self::Screen(screen) => screen.levels(caller, agent),
+            Self::Screen(screen) => {
+                let shown = screen.levels(caller, agent);
+                self.keep_on(shown)
+            }
             Self::Plain(_) | Self::Json(_) => Ok(()),
+        }
+    }
+
+    /// A terminal that cannot be drawn on any more is no reason to hang up: lines go on.
+    fn keep_on(&mut self, shown: Outcome<()>) -> Outcome<()> {
+        match shown {
+            Err(problem) if problem.is_silent() => Err(problem),
+            Err(problem) => {
+                tracing::debug!(%problem, "the terminal cannot be drawn on");
+                self.close()
+            }
+            Ok(()) => Ok(()),
         }
     }
 
     /// Gives the terminal back. What follows is printed as lines.
     pub(crate) fn close(&mut self) -> Outcome<()> {
         if let Self::Screen(screen) = self {
-            let turns = screen.close()?;
+            let turns = screen.close();
             *self = Self::Plain(Plain {
                 out: Out::new(false),
                 turns,

@@ -1,6 +1,7 @@
 //! The real binary in an empty folder, with an environment that holds nothing of this machine's.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     io::Write as _,
@@ -11,35 +12,35 @@ use std::{
 use serde_json::Value;
 
 /// The binary under test.
-pub const DUOLOGUE: &str = env!("CARGO_BIN_EXE_duologue");
+pub(crate) const DUOLOGUE: &str = env!("CARGO_BIN_EXE_duologue");
 
 /// A folder for one test, and commands that run in it.
-pub struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
 
 /// What a command left behind.
-pub struct Done {
+pub(crate) struct Done {
     /// Exit code.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub out: String,
+    pub(crate) out: String,
     /// Standard error.
-    pub err: String,
+    pub(crate) err: String,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).unwrap();
@@ -49,7 +50,7 @@ impl Bench {
     }
 
     /// The command line `arguments`, split at spaces; quotation marks keep words together.
-    pub fn command(&self, arguments: &str) -> Command {
+    pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(DUOLOGUE);
         command.args(split(arguments));
         self.prepare(&mut command);
@@ -57,7 +58,7 @@ impl Bench {
     }
 
     /// Gives a command this folder and a clean environment.
-    pub fn prepare(&self, command: &mut Command) {
+    pub(crate) fn prepare(&self, command: &mut Command) {
         command
             .current_dir(self.folder.path())
             .env_clear()
@@ -71,18 +72,18 @@ impl Bench {
             .stderr(Stdio::piped());
     }
 
-    pub fn run(&self, arguments: &str) -> Done {
-        finished(self.command(arguments).output().unwrap())
+    pub(crate) fn run(&self, arguments: &str) -> Done {
+        finished(&self.command(arguments).output().unwrap())
     }
 
-    pub fn run_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Done {
+    pub(crate) fn run_with(&self, arguments: &str, environment: &[(&str, &str)]) -> Done {
         let mut command = self.command(arguments);
         command.envs(environment.iter().copied());
-        finished(command.output().unwrap())
+        finished(&command.output().unwrap())
     }
 
     /// Runs with this on standard input.
-    pub fn feed(&self, arguments: &str, input: &[u8]) -> Done {
+    pub(crate) fn feed(&self, arguments: &str, input: &[u8]) -> Done {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
@@ -94,13 +95,13 @@ impl Bench {
             // The command may not want all of it.
             let _ = stdin.write_all(&input);
         });
-        let done = finished(child.wait_with_output().unwrap());
+        let done = finished(&child.wait_with_output().unwrap());
         writer.join().unwrap();
         done
     }
 
     /// What our own recogniser hears in a channel of a recording.
-    pub fn heard(&self, recording: &Path, channel: &str) -> String {
+    pub(crate) fn heard(&self, recording: &Path, channel: &str) -> String {
         let done = self.run(&format!(
             "transcribe {} --channel {channel} --json",
             recording.display()
@@ -111,7 +112,7 @@ impl Bench {
     }
 
     /// The recording that `--record DIR` made.
-    pub fn kept(&self, folder: &str, name: &str) -> PathBuf {
+    pub(crate) fn kept(&self, folder: &str, name: &str) -> PathBuf {
         let conversation = std::fs::read_dir(self.path(folder))
             .unwrap()
             .next()
@@ -123,7 +124,7 @@ impl Bench {
 
 impl Done {
     /// The JSON lines of standard output.
-    pub fn objects(&self) -> Vec<Value> {
+    pub(crate) fn objects(&self) -> Vec<Value> {
         self.out
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -131,7 +132,7 @@ impl Done {
     }
 
     /// The texts of the JSON lines of one type.
-    pub fn texts(&self, kind: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, kind: &str) -> Vec<String> {
         self.objects()
             .iter()
             .filter(|object| object["type"] == kind)
@@ -141,7 +142,7 @@ impl Done {
 
     /// Asserts the exit code and that the words are all in what was said on standard error.
     #[track_caller]
-    pub fn failed(&self, code: i32, words: &[&str]) {
+    pub(crate) fn failed(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
         for word in words {
             assert!(self.err.contains(word), "no {word:?} in: {}", self.err);
@@ -149,7 +150,7 @@ impl Done {
     }
 }
 
-fn finished(output: Output) -> Done {
+fn finished(output: &Output) -> Done {
     Done {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -172,6 +173,6 @@ fn split(arguments: &str) -> Vec<String> {
 }
 
 /// The folder with the example callers.
-pub fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))
 }
