@@ -1,0 +1,97 @@
+//! The load generator: see `docs/performance.md`.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+
+/// Measures how many conversations one core holds.
+///
+/// Starts a server in a process of its own on one core and calls it from another, in real time.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask load",
+    after_help = "Examples:\n  cargo xtask load --sessions 400 --seconds 30\n  cargo xtask load --churn 10000\n  cargo xtask load --speakers 4"
+)]
+struct Arguments {
+    /// Conversations at once.
+    #[arg(long, default_value_t = 100)]
+    sessions: usize,
+    /// How long they last, in seconds, after 5 s in which everybody comes in.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Stands for chance: who says what when.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Instead: so many short conversations one after the other, 1,000 more before, and what memory they leave behind.
+    #[arg(long, value_name = "CONVERSATIONS", conflicts_with = "speakers")]
+    churn: Option<usize>,
+    /// Instead: so many people who speak all the time to the embedded recogniser on one core.
+    #[arg(long, value_name = "PEOPLE")]
+    speakers: Option<usize>,
+    /// One JSON object instead of lines for people.
+    #[arg(long)]
+    json: bool,
+    /// Leave both processes on whatever core there is. For tests.
+    #[arg(long)]
+    unpinned: bool,
+    /// Be the server.
+    #[arg(long, hide = true)]
+    serve: bool,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let cores = load::core_count();
+    let own = if arguments.serve || arguments.speakers.is_some() {
+        cores.saturating_sub(1)
+    } else {
+        0
+    };
+    if !arguments.unpinned {
+        load::pin(own).context("could not pin this process to a core; --unpinned goes without")?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime")?;
+    runtime.block_on(run(&arguments))
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.serve {
+        load::serve().await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(people) = arguments.speakers {
+        let figures = load::speakers(people, arguments.seconds).await?;
+        show(arguments.json, &figures.to_json(), &figures);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(count) = arguments.churn {
+        let figures = load::churn(count, !arguments.unpinned).await?;
+        show(arguments.json, &figures.to_json(), &figures);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let report = load::crowd(
+        arguments.sessions,
+        arguments.seconds,
+        arguments.seed,
+        !arguments.unpinned,
+    )
+    .await?;
+    show(arguments.json, &report.to_json(), &report);
+    Ok(if report.is_void() && !arguments.unpinned {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn show(json: bool, object: &serde_json::Value, lines: &impl std::fmt::Display) {
+    if json {
+        println!("{object}");
+    } else {
+        println!("{lines}");
+    }
+}
