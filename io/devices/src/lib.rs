@@ -7,6 +7,7 @@
 //!
 //! Hardware is reached through `cpal`: PulseAudio or PipeWire where one runs, ALSA else.
 
+mod aligner;
 mod canceller;
 mod channels;
 mod echo;
@@ -16,7 +17,9 @@ mod microphone;
 mod queue;
 mod speaker;
 mod stream;
+mod watch;
 
+pub use aligner::Aligner;
 pub use canceller::Canceller;
 pub use echo::Echo;
 pub use error::DeviceError;

@@ -10,7 +10,6 @@ use std::{
 };
 
 use audio::{Resampler, SampleRate};
-use cpal::traits::HostTrait;
 use rtrb::{Consumer, RingBuffer};
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,16 +19,15 @@ use crate::{
     echo::Echo,
     list::{self, id, name},
     stream::{self, Running},
+    watch::Watch,
 };
 
 /// How often the supervisor looks. Adds at most this to the way of a sample.
 const TICK: Duration = Duration::from_millis(5);
 
-/// No callback for this long means that the device is gone, whatever the sound system says.
-const SILENT_DEVICE: Duration = Duration::from_millis(500);
-
-/// How often the sound system is asked whether our device is still there, and still the default.
-const LOOK: Duration = Duration::from_secs(1);
+/// No callback for this long means that the device is gone, whatever the sound system says. A busy machine may be silent
+/// for a good part of a second.
+const SILENT_DEVICE: Duration = Duration::from_secs(2);
 
 /// The wait before the first and the longest wait between attempts to get a device back.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
@@ -112,15 +110,18 @@ impl Microphone {
         let (sender, events) = mpsc::channel(WAITING_FRAMES);
         let (opened, device) = oneshot::channel();
         let open = Arc::new(AtomicBool::new(true));
-        let supervisor = Supervisor {
-            events: sender,
-            open: Arc::clone(&open),
-            settings,
-            echo,
-        };
+        let asked = Arc::clone(&open);
         thread::Builder::new()
             .name("microphone".to_owned())
-            .spawn(move || supervisor.run(opened))
+            .spawn(move || {
+                let supervisor = Supervisor {
+                    events: sender,
+                    open: asked,
+                    settings,
+                    echo,
+                };
+                supervisor.run(opened);
+            })
             .map_err(|error| DeviceError::Failed {
                 device: "the microphone".to_owned(),
                 reason: error.to_string(),
@@ -164,7 +165,7 @@ struct Supervisor {
 struct Device {
     running: Running,
     ring: Consumer<i16>,
-    id: String,
+    watch: Watch,
     name: String,
     downmix: Downmix,
     resampler: Resampler,
@@ -210,6 +211,7 @@ impl Supervisor {
     }
 
     fn open_device(&self) -> Result<Device, DeviceError> {
+        // A fresh connection: the sound server may have been started anew.
         let host = cpal::default_host();
         let device = list::find(
             &host,
@@ -228,7 +230,11 @@ impl Supervisor {
         let running = stream::capture(&device, producer)?;
         Ok(Device {
             ring,
-            id: id(&device),
+            watch: Watch::start(
+                Direction::Microphone,
+                self.settings.device.clone(),
+                id(&device),
+            ),
             name: name(&device),
             downmix: Downmix::new(running.channels),
             resampler: Resampler::new(hardware_rate, self.settings.rate),
@@ -243,7 +249,6 @@ impl Supervisor {
         let mut mono = Vec::new();
         let mut pending: Vec<i16> = Vec::new();
         let mut last_sound = Instant::now();
-        let mut last_look = Instant::now();
         let mut clock = SleepClock::start();
         while self.is_wanted() {
             if let Some(slept) = clock.slept() {
@@ -273,37 +278,12 @@ impl Supervisor {
                     self.frame(samples.to_vec());
                 }
             }
-            if last_look.elapsed() > LOOK {
-                last_look = Instant::now();
-                if let Some(reason) = self.moved(&device.id) {
-                    return reason;
-                }
+            if let Some(reason) = device.watch.moved() {
+                return reason;
             }
             thread::sleep(TICK);
         }
         String::new()
-    }
-
-    /// Why the device is no longer the right one, if so.
-    fn moved(&self, id: &str) -> Option<String> {
-        let host = cpal::default_host();
-        let found = list::find(
-            &host,
-            Direction::Microphone,
-            self.settings.device.as_deref(),
-        );
-        match found {
-            Ok(device) if list::id(&device) == id => None,
-            Ok(device) if self.settings.device.is_none() => {
-                Some(format!("the default microphone is now {}", name(&device)))
-            }
-            _ => {
-                let there = host
-                    .input_devices()
-                    .is_ok_and(|mut devices| devices.any(|device| list::id(&device) == id));
-                (!there).then(|| "it was unplugged".to_owned())
-            }
-        }
     }
 
     /// Silent frames by the wall clock until a device is there.

@@ -11,7 +11,6 @@ use std::{
 };
 
 use audio::{Resampler, SampleRate};
-use cpal::traits::HostTrait;
 use rtrb::{Producer, RingBuffer};
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,20 +20,21 @@ use crate::{
     list::{self, id, name},
     queue::{Played, Queue},
     stream::{self, Running},
+    watch::Watch,
 };
 
 /// How often the supervisor looks.
 const TICK: Duration = Duration::from_millis(5);
 
-/// How much sound waits in the device's ring, beyond what the device itself holds. Less risks gaps, more delays nothing
-/// but costs memory: a stop empties the ring.
+/// How much sound waits in the device's ring, at the least, beyond what the device itself holds. Less risks gaps; a stop
+/// empties the ring, so more delays nothing.
 const RING_FILL: Duration = Duration::from_millis(60);
+
+/// How much the ring holds: sound servers under load ask for a large part of a second at once.
+const RING: Duration = Duration::from_secs(2);
 
 /// No callback for this long means that the device is gone. Sound servers may ask for seconds of sound at once.
 const SILENT_DEVICE: Duration = Duration::from_secs(3);
-
-/// How often the sound system is asked whether our device is still there, and still the default.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// The wait before the first and the longest wait between attempts to get a device back.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
@@ -97,6 +97,8 @@ struct Control {
     generation: AtomicU64,
     paused: AtomicBool,
     closed: AtomicBool,
+    /// In microseconds.
+    lead: AtomicU64,
 }
 
 impl Speaker {
@@ -110,17 +112,20 @@ impl Speaker {
         let (reference_sender, references) = mpsc::channel(4);
         let (opened, device) = oneshot::channel();
         let control = Arc::new(Control::default());
-        let supervisor = Supervisor {
-            settings,
-            chunks: waiting,
-            events: sender,
-            references: reference_sender,
-            control: Arc::clone(&control),
-            generation: 0,
-        };
+        let shared = Arc::clone(&control);
         thread::Builder::new()
             .name("speaker".to_owned())
-            .spawn(move || supervisor.run(opened))
+            .spawn(move || {
+                let supervisor = Supervisor {
+                    settings,
+                    chunks: waiting,
+                    events: sender,
+                    references: reference_sender,
+                    control: shared,
+                    generation: 0,
+                };
+                supervisor.run(opened);
+            })
             .map_err(|error| DeviceError::Failed {
                 device: "the speaker".to_owned(),
                 reason: error.to_string(),
@@ -148,6 +153,14 @@ impl Speaker {
         Some(Echo::new(self.references.take()?, rate))
     }
 
+    /// How much sound should be under way at any time for the device not to run dry: at least 60 ms, more where the sound
+    /// system asks for more at once.
+    pub fn lead(&self) -> Duration {
+        RING_FILL.max(Duration::from_micros(
+            self.control.lead.load(Ordering::Relaxed),
+        ))
+    }
+
     /// Plays mono samples, one chunk, after what already waits. Ids must differ. Waits while 256 chunks wait.
     /// False when the speaker is closed.
     pub async fn play(&self, id: u64, rate: SampleRate, samples: Vec<i16>) -> bool {
@@ -158,6 +171,17 @@ impl Speaker {
             samples,
         };
         self.chunks.send(chunk).await.is_ok()
+    }
+
+    /// As [`Speaker::play`], without waiting: false also when 256 chunks wait.
+    pub fn try_play(&self, id: u64, rate: SampleRate, samples: Vec<i16>) -> bool {
+        let chunk = Chunk {
+            generation: self.control.generation.load(Ordering::Acquire),
+            id,
+            rate,
+            samples,
+        };
+        self.chunks.try_send(chunk).is_ok()
     }
 
     /// Stops at once (by a fade of 5 ms) and forgets everything that waits.
@@ -174,6 +198,11 @@ impl Speaker {
     /// Goes on from the exact sample.
     pub fn resume(&self) {
         self.control.paused.store(false, Ordering::Release);
+    }
+
+    /// What has happened already, without waiting.
+    pub fn try_next(&mut self) -> Option<SpeakerEvent> {
+        self.events.try_recv().ok()
     }
 
     /// What happens next; none after the speaker was closed.
@@ -201,7 +230,7 @@ struct Device {
     running: Running,
     ring: Producer<i16>,
     rate: SampleRate,
-    id: String,
+    watch: Watch,
     name: String,
 }
 
@@ -331,6 +360,7 @@ impl Supervisor {
     }
 
     fn open_device(&self) -> Result<Device, DeviceError> {
+        // A fresh connection: the sound server may have been started anew.
         let host = cpal::default_host();
         let device = list::find(&host, Direction::Speaker, self.settings.device.as_deref())?;
         let config = stream::usable(&device, Direction::Speaker)?;
@@ -339,7 +369,7 @@ impl Supervisor {
                 device: name(&device),
                 reason: error.to_string(),
             })?;
-        let (ring, consumer) = RingBuffer::new(rate.samples_in(RING_FILL * 4));
+        let (ring, consumer) = RingBuffer::new(rate.samples_in(RING));
         let (reference, played) = RingBuffer::new(rate.hz() as usize);
         let running = stream::play(&device, &config, consumer, reference)?;
         // Nobody may want the reference; then this fails, and that is fine.
@@ -348,18 +378,22 @@ impl Supervisor {
             running,
             ring,
             rate,
-            id: id(&device),
+            watch: Watch::start(
+                Direction::Speaker,
+                self.settings.device.clone(),
+                id(&device),
+            ),
             name: name(&device),
         })
     }
 
     /// Moves sound until the device fails; gives the reason.
     fn pump(&mut self, device: &mut Device, line: &mut Line) -> String {
-        let fill = device.rate.samples_in(RING_FILL);
+        let least = device.rate.samples_in(RING_FILL);
+        let most = device.ring.buffer().capacity();
         let shared = Arc::clone(&device.running.shared);
         let mut last_callback = (shared.callbacks.load(Ordering::Relaxed), Instant::now());
         let mut last_consumed = (0, Instant::now());
-        let mut last_look = Instant::now();
         while self.is_wanted() {
             shared.paused.store(
                 self.control.paused.load(Ordering::Acquire),
@@ -379,7 +413,14 @@ impl Supervisor {
                 }
             }
 
-            while device.ring.buffer().capacity() - device.ring.slots() < fill {
+            // A callback and a half: the next one may come while we sleep.
+            let block = shared.block.load(Ordering::Relaxed) as usize;
+            let fill = least.max(block + block / 2).min(most);
+            let lead = device.rate.duration_of(fill + block);
+            self.control
+                .lead
+                .store(lead.as_micros() as u64, Ordering::Relaxed);
+            while most - device.ring.slots() < fill {
                 match line.queue.pop() {
                     Some(sample) => {
                         let _ = device.ring.push(sample);
@@ -408,11 +449,8 @@ impl Supervisor {
             if shared.failed.load(Ordering::Acquire) {
                 return "the sound system reported an error".to_owned();
             }
-            if last_look.elapsed() > LOOK {
-                last_look = Instant::now();
-                if let Some(reason) = self.moved(&device.id) {
-                    return reason;
-                }
+            if let Some(reason) = device.watch.moved() {
+                return reason;
             }
             thread::sleep(TICK);
         }
@@ -430,23 +468,6 @@ impl Supervisor {
         let heard = shared.consumed.load(Ordering::Acquire);
         for played in line.clear(heard) {
             self.tell(SpeakerEvent::Played(played));
-        }
-    }
-
-    /// Why the device is no longer the right one, if so.
-    fn moved(&self, id: &str) -> Option<String> {
-        let host = cpal::default_host();
-        match list::find(&host, Direction::Speaker, self.settings.device.as_deref()) {
-            Ok(device) if list::id(&device) == id => None,
-            Ok(device) if self.settings.device.is_none() => {
-                Some(format!("the default speaker is now {}", name(&device)))
-            }
-            _ => {
-                let there = host
-                    .output_devices()
-                    .is_ok_and(|mut devices| devices.any(|device| list::id(&device) == id));
-                (!there).then(|| "it was unplugged".to_owned())
-            }
         }
     }
 

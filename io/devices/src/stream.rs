@@ -17,8 +17,12 @@ use rtrb::{Consumer, Producer};
 
 use crate::{DeviceError, Direction, list::name};
 
-/// Frames per callback, as a part of a second: 1/50 s is 960 frames at 48 kHz, the smallest that ran without underruns.
-const BLOCKS_PER_SECOND: u32 = 50;
+/// How much a callback brings, as a part of a second: 1/50 s is 960 frames at 48 kHz.
+const CAPTURES_PER_SECOND: u32 = 50;
+
+/// How much a callback asks for, as a part of a second. Sound servers hold two of these: 80 ms bridge a busy machine, and
+/// are what still sounds after a stop.
+const PLAYS_PER_SECOND: u32 = 25;
 
 /// How long a fade is, against clicks, as a part of a second: 5 ms.
 const FADES_PER_SECOND: u32 = 200;
@@ -36,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) consumed: AtomicU64,
     /// Speaker: how far ahead of the ear the last callback wrote, in samples.
     pub(crate) ahead: AtomicU64,
+    /// Speaker: how many samples the last callbacks asked for at once, at the most. Forgets slowly.
+    pub(crate) block: AtomicU64,
     /// Speaker: while set, silence is played and nothing is taken from the ring.
     pub(crate) paused: AtomicBool,
     /// Speaker: raised by one to have the ring emptied.
@@ -146,8 +152,8 @@ fn unusable(device: &Device, reason: String) -> DeviceError {
     }
 }
 
-fn stream_config(config: &SupportedStreamConfig) -> StreamConfig {
-    let wanted = config.sample_rate() / BLOCKS_PER_SECOND;
+fn stream_config(config: &SupportedStreamConfig, per_second: u32) -> StreamConfig {
+    let wanted = config.sample_rate() / per_second;
     let buffer_size = match config.buffer_size() {
         SupportedBufferSize::Range { min, max } => BufferSize::Fixed(wanted.clamp(*min, *max)),
         SupportedBufferSize::Unknown => BufferSize::Default,
@@ -171,7 +177,7 @@ where
     let channels = usize::from(config.channels()).max(1);
     let counters = Arc::clone(shared);
     device.build_input_stream(
-        stream_config(config),
+        stream_config(config, CAPTURES_PER_SECOND),
         move |samples: &[T], _| {
             counters.callbacks.fetch_add(1, Ordering::Relaxed);
             // Whole frames only, so that the channels never change places.
@@ -206,13 +212,19 @@ where
     let counters = Arc::clone(shared);
     let mut fader = Fader::new((rate / FADES_PER_SECOND).max(1));
     device.build_output_stream(
-        stream_config(config),
+        stream_config(config, PLAYS_PER_SECOND),
         move |output: &mut [T], info| {
             counters.callbacks.fetch_add(1, Ordering::Relaxed);
             let stamp = info.timestamp();
             let lead = stamp.playback.saturating_duration_since(stamp.callback);
             let ahead = lead.as_micros() as u64 * u64::from(rate) / 1_000_000;
             counters.ahead.store(ahead, Ordering::Relaxed);
+
+            let asked = (output.len() / channels) as u64;
+            let known = counters.block.load(Ordering::Relaxed);
+            counters
+                .block
+                .store(asked.max(known - known / 64), Ordering::Relaxed);
 
             let flush = counters.flush.load(Ordering::Acquire);
             let flushing = flush != counters.flushed.load(Ordering::Relaxed);
