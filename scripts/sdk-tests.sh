@@ -86,13 +86,10 @@ browser() {
     echo "Browser SDK $(cd "$home" && node -p 'require("./node_modules/@elevenlabs/client/package.json").version'): $(grep -E '^# pass' "$place/browser.log")"
 }
 
-python 2 &
-second=$!
-python 3 &
-third=$!
+# One after the other: speech is made and heard at the pace of sound, which a busy machine cannot keep.
 failed=0
-wait "$second" || failed=1
-wait "$third" || failed=1
+python 2 || failed=1
+python 3 || failed=1
 browser || failed=1
 if [ "$failed" -ne 0 ]; then
     exit 1

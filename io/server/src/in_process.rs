@@ -1,10 +1,12 @@
 //! Agents in this process.
 
+mod cascade;
 mod llm;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use agent::{Agent, Options, Providers, config::Config};
+use cascade::Cascade;
 use protocol::agents::ErrorType;
 use providers::{ApiKey, ProviderError, tool::Tool};
 
@@ -77,7 +79,10 @@ impl InProcess {
             .llm
             .as_deref();
         if let Some(own) = llm::own(&config, wanted, &self.secrets)? {
-            providers.llm = own;
+            providers.llm = match llm::patience(&config) {
+                Some(patience) => Arc::new(Cascade::new(own, providers.llm, patience)),
+                None => own,
+            };
         }
         let agent = Agent::new(stored.id.clone(), config, providers, tools);
         let (link, edge) = agent::link();

@@ -1,6 +1,6 @@
 //! An agent's own llm: `custom-llm`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use agent::config::Config;
 use protocol::agents::ErrorType;
@@ -57,6 +57,20 @@ pub(super) fn own(
     };
     let llm = ChatCompletions::new(settings).map_err(|error| wrong(&error.to_string()))?;
     Ok(Some(Arc::new(llm)))
+}
+
+/// How long an agent's own llm may be silent before the server's llm answers instead: `cascade_timeout_seconds`, 2 to 15,
+/// default 4. None when the agent wants no backup.
+pub(super) fn patience(config: &Config) -> Option<Duration> {
+    let prompt = config.value.pointer("/conversation_config/agent/prompt");
+    let preference = prompt.and_then(|prompt| prompt.pointer("/backup_llm_config/preference"));
+    if preference.and_then(Value::as_str) == Some("disabled") {
+        return None;
+    }
+    let seconds = prompt.and_then(|prompt| prompt.get("cascade_timeout_seconds")?.as_f64());
+    Some(Duration::from_secs_f64(
+        seconds.unwrap_or(4.0).clamp(2.0, 15.0),
+    ))
 }
 
 fn headers(
