@@ -89,6 +89,9 @@ impl fmt::Debug for Agent {
     }
 }
 
+/// Finds an agent by its id. Called from conversations' own tasks, so it must not block.
+pub type Resolver = Arc<dyn Fn(&str) -> Option<Agent> + Send + Sync>;
+
 /// How one conversation is held.
 #[derive(Clone)]
 pub struct Options {
@@ -103,6 +106,8 @@ pub struct Options {
     pub recorder: Arc<dyn Recorder>,
     /// Who keeps every input and decision. Default: nobody.
     pub journal: Option<Journal>,
+    /// Finds the agents that `transfer_to_agent` names. None (the default): nobody can be transferred.
+    pub transfer: Option<Resolver>,
     /// The client is the agent's owner and may override everything. Default false.
     pub trusted: bool,
     /// How long to wait for the client's initiation. Default 2 s.
@@ -133,6 +138,7 @@ impl Default for Options {
             wall: None,
             recorder: Arc::new(NoRecorder),
             journal: None,
+            transfer: None,
             trusted: false,
             initiation_wait: Duration::from_secs(2),
             lead: Duration::from_secs(1),

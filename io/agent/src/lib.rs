@@ -21,7 +21,7 @@ pub mod recording;
 mod session;
 mod variables;
 
-pub use agent::{Agent, EndReason, Ending, Handle, Options, Providers, Summary};
+pub use agent::{Agent, EndReason, Ending, Handle, Options, Providers, Resolver, Summary};
 pub use clock::Clock;
 pub use context::RE_ENGAGE;
 pub use link::{Edge, Link, link};

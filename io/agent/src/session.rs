@@ -6,6 +6,7 @@ mod perform;
 mod replies;
 mod sending;
 mod tools;
+mod transfer;
 mod waiting;
 
 use std::{
@@ -98,6 +99,8 @@ pub(crate) struct Session {
     fatal: Option<(ErrorType, String)>,
     /// The `end_call` under way: its name and id.
     ending_call: Option<(String, String)>,
+    /// What an agent that has just taken over says first.
+    next_words: Option<String>,
     summary: Summary,
     over: Option<Over>,
 }
@@ -227,6 +230,7 @@ async fn run(
         llm_failures: 0,
         fatal: None,
         ending_call: None,
+        next_words: None,
         summary: Summary::default(),
         over: None,
         inner,
@@ -433,8 +437,9 @@ impl Session {
             reason: EndReason::Failed,
             code,
             error_type: Some(error_type),
-            message,
+            message: message.clone(),
         });
+        self.fail_calls(&message).await;
         self.send(ServerEvent::Error { error_event }).await;
     }
 

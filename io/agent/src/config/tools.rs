@@ -121,6 +121,10 @@ fn system_parameters(name: &str) -> Value {
         "language_detection" => json!({"type": "object", "properties": {
             "reason": text("Why the language changes."),
             "language": text("ISO 639-1 code of the language.")}, "required": ["reason", "language"]}),
+        "transfer_to_agent" => json!({"type": "object", "properties": {
+            "reason": text("Why the conversation is handed over."),
+            "agent_number": {"type": "integer", "description": "Number of the agent that takes over."}},
+            "required": ["agent_number"]}),
         _ => json!({"type": "object", "properties": {"reason": text("Why.")}}),
     }
 }

@@ -1,7 +1,7 @@
 //! Recordings of any number of conversations, written by one thread.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fs::{self, File},
     io,
     num::NonZeroU16,
@@ -18,18 +18,18 @@ use audio::{Moment, wav};
 use super::{Mixer, RATE, finish};
 use crate::record::{Fact, Recorder};
 
-/// Sound of a side that is handed over together, in samples: half a second.
-const BATCH: usize = 8_000;
-/// How far the caller's side may be ahead before the agent's counts as silent, in samples: a second and a half. The
-/// agent's sound is told when it has sounded, in pieces of half a second at most, and then waits here for half a second
-/// at most. Every conversation keeps so much sound, so it is no longer than that.
-const PATIENCE: usize = 24_000;
+/// Sound of a side that is handed over together, in samples: a quarter of a second.
+const BATCH: usize = 4_000;
+/// How far the caller's side may be ahead before the agent's counts as silent, in samples: a second and a quarter. The
+/// agent's sound is told when it has sounded, in pieces of half a second at most, and then waits here for a quarter of a
+/// second at most. Every conversation keeps so much sound, so it is no longer than that.
+const PATIENCE: usize = 20_000;
 /// Batches that may wait for the disk, of all conversations.
 const WAITING: usize = 4_096;
 
 /// Writes every conversation as a stereo WAV, `<conversation>.wav`, into a folder. Cheap to clone.
 ///
-/// One thread writes for all conversations, half a second at a time, so that a recorded conversation costs its own task a
+/// One thread writes for all conversations, a quarter of a second at a time, so that a recorded conversation costs its own task a
 /// copy of the sound and nothing else. Files are whole up to the last seconds at any time; after a crash
 /// [`mend`](super::mend) sets a header right. When the disk cannot keep up or is full, parts are missing and the log says
 /// so; conversations go on.
@@ -229,6 +229,16 @@ struct Open {
     mixer: Mixer,
 }
 
+impl Open {
+    fn write_certain(&mut self) -> io::Result<()> {
+        // The writer keeps a buffer as large as the largest piece it was given.
+        self.mixer
+            .take(PATIENCE)
+            .chunks(BATCH)
+            .try_for_each(|frames| self.writer.write(frames))
+    }
+}
+
 fn write_all(folder: &Path, pieces: &mpsc::Receiver<Piece>) {
     let mut open: HashMap<Arc<str>, Option<Open>> = HashMap::new();
     while let Ok(Piece { conversation, what }) = pieces.recv() {
@@ -243,8 +253,7 @@ fn write_all(folder: &Path, pieces: &mpsc::Receiver<Piece>) {
                     .or_insert_with(|| told(&conversation, create(folder, &conversation)));
                 if let Some(recording) = entry {
                     recording.mixer.add(side, from, &samples);
-                    let frames = recording.mixer.take(PATIENCE);
-                    if told(&conversation, recording.writer.write(&frames)).is_none() {
+                    if told(&conversation, recording.write_certain()).is_none() {
                         *entry = None;
                     }
                 }
@@ -279,7 +288,10 @@ fn create(folder: &Path, conversation: &str) -> io::Result<Open> {
     let file = File::create(folder.join(format!("{conversation}.wav")))?;
     Ok(Open {
         writer: wav::Writer::new(file, RATE, NonZeroU16::MIN.saturating_add(1))?,
-        mixer: Mixer::default(),
+        mixer: Mixer {
+            sides: std::array::from_fn(|_| VecDeque::with_capacity(PATIENCE + BATCH)),
+            written: 0,
+        },
     })
 }
 
@@ -364,7 +376,7 @@ mod tests {
             Moment::ZERO,
             Fact::CallerAudio {
                 from: Moment::ZERO,
-                samples: &[7; 16_000],
+                samples: &vec![7; 16_000],
             },
         );
         drop(recordings);

@@ -190,7 +190,8 @@ impl Session {
             Origin::Filler => Some(self.plan.turn.filler.clone()),
             Origin::MaxDuration => Some(self.plan.parting_message.clone().unwrap_or_default()),
             Origin::Rest { text, .. } => Some(text.clone()),
-            Origin::Turn | Origin::Tools { .. } | Origin::ReEngage => None,
+            Origin::Tools { .. } => self.next_words.take(),
+            Origin::Turn | Origin::ReEngage => None,
         };
         if own_words.is_none() {
             let request = self.request(id, &origin, speculative);

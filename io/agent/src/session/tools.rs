@@ -14,7 +14,10 @@ use serde_json::{Map, Value};
 use tokio::task::{AbortHandle, Id};
 use turn::{Input, ReplyId, ToolCallId, ToolOutcome};
 
-use super::Session;
+use super::{
+    Session,
+    transfer::{self, TRANSFER, Transfer},
+};
 use crate::{
     config::{ToolConfig, ToolKind},
     context::ToolResult,
@@ -33,6 +36,8 @@ pub(super) struct Call {
     kind: ToolType,
     runner: Runner,
     started: Moment,
+    /// Its request was told, so its result must be.
+    told: bool,
     result: Option<Result<String, String>>,
     pub(super) task: Option<Id>,
     abort: Option<AbortHandle>,
@@ -45,6 +50,7 @@ enum Runner {
     },
     Process(Arc<dyn Tool>),
     Language,
+    Transfer(Result<Transfer, String>),
     Nobody,
 }
 
@@ -53,7 +59,11 @@ impl Session {
     pub(super) fn tool_specs(&self) -> Vec<ToolSpec> {
         let prompt = &self.inner.config.view.conversation_config.agent.prompt;
         let mut specs: Vec<ToolSpec> = self.inner.tools.iter().map(|tool| tool.spec()).collect();
-        let own = |name: &str| matches!(name, "end_call" | "skip_turn" | "language_detection");
+        let transfers = self.options.transfer.is_some();
+        let own = |name: &str| {
+            matches!(name, "end_call" | "skip_turn" | "language_detection")
+                || transfers && name == TRANSFER
+        };
         let known = prompt
             .tools
             .iter()
@@ -68,7 +78,11 @@ impl Session {
             .iter()
             .filter(|(name, _)| own(name))
             .map(|(name, value)| built_in(name, value));
-        for spec in known.chain(built_in).map(|tool| tool.spec()) {
+        for tool in known.chain(built_in) {
+            let mut spec = tool.spec();
+            if tool.kind == ToolKind::System && tool.system_type() == TRANSFER {
+                spec.description = transfer::description(&tool);
+            }
             if !specs.iter().any(|other| other.name == spec.name) {
                 specs.push(spec);
             }
@@ -132,6 +146,15 @@ impl Session {
             (None, Some(config)) if config.system_type() == "language_detection" => {
                 (Runner::Language, ToolType::System)
             }
+            (None, Some(config))
+                if config.system_type() == TRANSFER && self.options.transfer.is_some() =>
+            {
+                let chosen = transfer::chosen(&config, &call.arguments);
+                if let Ok(Some(message)) = chosen.as_ref().map(|to| to.message.clone()) {
+                    self.on_text(reply, message).await;
+                }
+                (Runner::Transfer(chosen), ToolType::System)
+            }
             _ => (Runner::Nobody, ToolType::Webhook),
         };
         let id = self.next_call;
@@ -145,6 +168,7 @@ impl Session {
                 kind,
                 runner,
                 started: self.clock.now(),
+                told: false,
                 result: None,
                 task: None,
                 abort: None,
@@ -262,6 +286,7 @@ impl Session {
             return;
         };
         call.started = now;
+        call.told = true;
         let reply = call.reply;
         let name = call.asked.name.clone();
         let wire_id = call.wire_id.clone();
@@ -321,6 +346,13 @@ impl Session {
             }
             Runner::Language => {
                 let result = self.change_language(&tool_call.arguments);
+                self.tool_finished(id, result);
+            }
+            Runner::Transfer(chosen) => {
+                let result = match chosen.clone() {
+                    Ok(transfer) => self.transfer(&transfer).await,
+                    Err(problem) => Err(problem),
+                };
                 self.tool_finished(id, result);
             }
             Runner::Nobody => {
@@ -403,6 +435,21 @@ impl Session {
         };
         call.result = Some(result);
         self.tell(Input::ToolFinished { call: id, outcome });
+    }
+
+    /// The conversation fails: calls under way have their one result all the same.
+    pub(super) async fn fail_calls(&mut self, reason: &str) {
+        let now = self.clock.now();
+        let told = self.calls.iter_mut().filter(|(_, call)| call.told);
+        let ids: Vec<ToolCallId> = told
+            .map(|(id, call)| {
+                call.result.get_or_insert_with(|| Err(reason.to_owned()));
+                *id
+            })
+            .collect();
+        for id in ids {
+            self.tool_ended(now, id, ToolOutcome::Failed).await;
+        }
     }
 
     /// The machine has closed a call: everybody is told its one result.

@@ -4,7 +4,8 @@
     missing_docs,
     unreachable_pub,
     clippy::unwrap_used,
-    clippy::format_push_string
+    clippy::format_push_string,
+    clippy::too_many_lines
 )]
 
 use std::{
@@ -293,6 +294,36 @@ impl tts::Tts for ToneTts {
     }
 }
 
+type Work = dyn Fn() -> Result<Value, String> + Send + Sync;
+
+/// A tool of this process that takes its time.
+pub struct FnTool {
+    pub name: &'static str,
+    pub clock: Clock,
+    pub takes: Duration,
+    pub timeout: Duration,
+    pub work: Box<Work>,
+}
+
+impl Tool for FnTool {
+    fn spec(&self) -> llm::ToolSpec {
+        llm::ToolSpec {
+            name: self.name.to_owned(),
+            description: "Does it.".to_owned(),
+            parameters: json!({"type": "object", "properties": {}}),
+        }
+    }
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+    fn call(&self, _call: providers::tool::Invocation) -> providers::tool::ToolFuture<'_> {
+        Box::pin(async move {
+            self.clock.sleep(self.takes).await;
+            (self.work)()
+        })
+    }
+}
+
 /// Everything that makes a conversation in a test.
 pub struct Setup {
     pub config: Value,
@@ -303,6 +334,8 @@ pub struct Setup {
     pub manner: Manner,
     pub wishes: Initiation,
     pub options: Options,
+    /// Agents that can be transferred to.
+    pub others: Vec<(&'static str, Value)>,
 }
 
 impl Setup {
@@ -318,6 +351,7 @@ impl Setup {
             rate: SampleRate::HZ_16000,
             manner: Manner::Speaks,
             wishes: Initiation::default(),
+            others: Vec::new(),
             options: Options {
                 clock: Clock::driven(),
                 wall: Some(wall()),
@@ -346,10 +380,17 @@ impl Setup {
             }),
         };
         let config = Config::from_value(self.config).unwrap();
-        let agent = Agent::new("agent_test", config, providers, self.tools);
+        let agent = Agent::new("agent_test", config, providers.clone(), self.tools);
+        let others = self.others;
+        let transfer: agent::Resolver = Arc::new(move |id| {
+            let (id, config) = others.iter().find(|(known, _)| *known == id)?;
+            let config = Config::from_value(config.clone()).unwrap();
+            Some(Agent::new(*id, config, providers.clone(), Vec::new()))
+        });
         let (link, edge) = agent::link();
         let options = Options {
             recorder: recorder.clone(),
+            transfer: Some(transfer),
             ..self.options
         };
         let handle = agent.start(link, options);
