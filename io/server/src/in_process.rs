@@ -5,7 +5,7 @@ mod llm;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use agent::{Agent, Options, Providers, config::Config};
+use agent::{Agent, Clock, Options, Providers, config::Config};
 use cascade::Cascade;
 use protocol::agents::ErrorType;
 use providers::{ApiKey, ProviderError, tool::Tool};
@@ -56,7 +56,8 @@ impl InProcess {
         }
     }
 
-    /// The same with other options for every conversation. Its id, trust and seed are set for each.
+    /// The same with other options for every conversation. Its id, trust and seed are set for each, and a
+    /// real clock begins anew.
     #[must_use]
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
@@ -86,12 +87,19 @@ impl InProcess {
         }
         let agent = Agent::new(stored.id.clone(), config, providers, tools);
         let (link, edge) = agent::link();
+        // Every conversation counts from its own beginning, or its recording would begin with all the silence since the
+        // server started.
+        let clock = match &self.options.clock {
+            driven if driven.is_driven() => driven.clone(),
+            _ => Clock::real(),
+        };
         let mut handle = agent.start(
             link,
             Options {
                 conversation: Some(call.conversation_id),
                 trusted: call.trusted,
                 seed: ids::seed(),
+                clock,
                 ..self.options.clone()
             },
         );
