@@ -1,9 +1,11 @@
 //! Every input of the machine and every decision, as JSON lines that replay to the same decisions.
 //!
-//! One line per input: `{"at":µs,"in":{…},"out":[…]}`, after a first line that names the format and the conversation. The
+//! One line per input: `{"at":µs,"in":{…},"out":[…]}`, after a first line that names the format, the conversation and the
+//! machine's settings, so that a journal needs nothing else to replay. The
 //! words of this file's wire are its own (see [`wire`]); those of `turn` do not serialise.
 
 mod replay;
+mod settings;
 mod wire;
 
 use std::{io::Write, thread};
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use turn::{Input, Output};
 
-pub use replay::{Difference, Replay, ReplayError, replay};
+pub use replay::{Difference, Replay, ReplayError, replay, replay_with};
 
 /// Lines that may wait for the disk: some ten seconds of a conversation.
 const WAITING_LINES: usize = 1024;
@@ -37,6 +39,9 @@ enum Line {
 struct Header {
     duologue_journal: u32,
     conversation: String,
+    /// The machine's settings. Absent in journals that were written before they were kept.
+    #[serde(default)]
+    settings: Option<settings::Settings>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,10 +105,11 @@ impl Journal {
         }
     }
 
-    pub(crate) fn begin(&self, conversation: &str) {
+    pub(crate) fn begin(&self, conversation: &str, settings: &turn::Settings) {
         self.write(&Header {
             duologue_journal: 1,
             conversation: conversation.to_owned(),
+            settings: Some(settings::Settings::from(settings)),
         });
     }
 

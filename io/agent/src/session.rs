@@ -324,7 +324,7 @@ impl Session {
         })
         .await;
         if let Some(journal) = &self.options.journal {
-            journal.begin(&self.id);
+            journal.begin(&self.id, &self.plan.turn);
         }
         let wall = self.wall.to_string();
         let plan = &self.plan;

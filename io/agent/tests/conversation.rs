@@ -11,7 +11,7 @@ use std::{
 
 use agent::{
     EndReason,
-    journal::{Journal, replay},
+    journal::{Journal, replay, replay_with},
 };
 use common::{Setup, Step, call, config, say};
 use expect_test::expect;
@@ -175,22 +175,18 @@ async fn a_journal_replays_to_the_same_decisions_and_shows_what_a_setting_change
     drop(caller.edge);
     caller.handle.ended().await;
     let bytes = file.0.lock().unwrap().clone();
-    let settings = turn::Settings {
-        greets: true,
-        turn_timeout: None,
-        ..turn::Settings::default()
-    };
-    let same = replay(&bytes[..], settings.clone()).unwrap();
+    let same = replay(&bytes[..]).unwrap();
     assert_eq!(same.difference, None);
     assert_eq!(same.conversation, "conv_test");
     assert!(same.inputs > 500 && same.decisions > 30, "{same:?}");
-    let patient = turn::Settings {
+    let patient = |settings| turn::Settings {
         eagerness: turn::Eagerness::Patient,
-        ..settings.clone()
+        ..settings
     };
-    let other = replay(&bytes[..], patient).unwrap().difference.unwrap();
+    let changed = replay_with(&bytes[..], patient).unwrap();
+    let other = changed.difference.unwrap();
     assert!(other.then.contains("Commit"), "{other:?}");
-    let cut = replay(&bytes[..bytes.len() - 10], settings).unwrap();
+    let cut = replay(&bytes[..bytes.len() - 10]).unwrap();
     assert!(cut.cut_off);
 }
 

@@ -203,3 +203,21 @@ async fn an_edge_that_does_not_read_loses_the_conversation() {
     assert_eq!(ending.error_type, Some(ErrorType::WebsocketDisconnect));
     feeding.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_is_silent_for_three_seconds_is_explained_in_writing() {
+    let mut setup = Setup::new(&[], |_| Vec::new());
+    setup.options.clock = agent::Clock::real();
+    setup.manner = Manner::Hangs;
+    let mut caller = setup.start().await;
+    let began = tokio::time::Instant::now();
+    let mut told = None;
+    while let Some(event) = caller.edge.receiver.recv().await {
+        if event.kind() == "agent_response" {
+            told = Some(began.elapsed());
+            break;
+        }
+    }
+    let told = told.unwrap();
+    assert!(told <= Duration::from_millis(3_200), "{told:?}");
+}

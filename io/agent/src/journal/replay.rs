@@ -53,10 +53,17 @@ pub enum ReplayError {
     },
 }
 
-/// Feeds the inputs of a journal to a machine with `settings` and reports the first decision that differs.
-///
-/// With the settings of the recorded conversation there is none; with others this shows what they would have changed first.
-pub fn replay(reader: impl BufRead, settings: turn::Settings) -> Result<Replay, ReplayError> {
+/// Feeds the inputs of a journal to a machine with the settings that stand in it, and reports the first decision that
+/// differs. There is none unless the machine itself has changed since.
+pub fn replay(reader: impl BufRead) -> Result<Replay, ReplayError> {
+    replay_with(reader, |settings| settings)
+}
+
+/// The same with other settings, made by `change` from those in the journal: shows what they would have changed first.
+pub fn replay_with(
+    reader: impl BufRead,
+    change: impl FnOnce(turn::Settings) -> turn::Settings,
+) -> Result<Replay, ReplayError> {
     let mut lines = reader.lines().enumerate();
     let malformed = |index: usize, reason: String| ReplayError::Malformed {
         line: index + 1,
@@ -74,7 +81,11 @@ pub fn replay(reader: impl BufRead, settings: turn::Settings) -> Result<Replay, 
             format!("version {} is not known", header.duologue_journal),
         ));
     }
-    let mut machine = turn::Conversation::new(settings);
+    let kept = header
+        .settings
+        .map(turn::Settings::from)
+        .ok_or_else(|| malformed(0, "it does not hold the machine's settings".to_owned()))?;
+    let mut machine = turn::Conversation::new(change(kept));
     let mut report = Replay {
         conversation: header.conversation,
         inputs: 0,

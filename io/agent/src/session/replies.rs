@@ -30,6 +30,8 @@ const LONGEST_PIECE: Duration = Duration::from_millis(500);
 const UNALIGNED_AFTER: Duration = Duration::from_millis(500);
 /// Sound for recordings.
 const RECORDED: SampleRate = SampleRate::HZ_16000;
+/// A voice may be silent so long before the caller at least reads what it was to say.
+const UNEXPLAINED: Duration = Duration::from_secs(3);
 /// llms that fail so often without an answer between end the conversation, after an apology.
 const MOST_LLM_FAILURES: u32 = 3;
 
@@ -71,6 +73,8 @@ pub(super) struct Voice {
     pub(super) ended: bool,
     /// Until when it may be silent.
     pub(super) patience: Instant,
+    /// When its silence is explained by telling the text. None: it was heard, or the text was told.
+    pub(super) explain: Option<Instant>,
     sound: Option<Sound>,
 }
 
@@ -488,6 +492,7 @@ impl Session {
             waiting: VecDeque::new(),
             ended: false,
             patience,
+            explain: Some(Instant::now() + UNEXPLAINED),
             sound: None,
         });
         voice.waiting.push_back(tts::Input::Text(text));
@@ -540,6 +545,7 @@ impl Session {
         match event {
             Some(Ok(tts::Event::Chunk(chunk))) => {
                 reply.first_sound.get_or_insert(now);
+                voice.explain = None;
                 self.voice_failures = 0;
                 let sound = voice
                     .sound
@@ -701,6 +707,26 @@ impl Session {
         }
     }
 
+    /// A voice that takes long: its text is told without it.
+    async fn explain_silence(&mut self, now: Instant) {
+        let mut mute = Vec::new();
+        for (id, reply) in &mut self.replies {
+            let written = reply.written;
+            if let Some(voice) = &mut reply.voice
+                && voice.explain.is_some_and(|at| at <= now)
+            {
+                voice.explain = (!written).then(|| now + UNEXPLAINED);
+                if written {
+                    mute.push(*id);
+                }
+            }
+        }
+        for id in mute {
+            self.warn("the voice is slow; the caller reads what it was to say");
+            self.announce(id).await;
+        }
+    }
+
     /// Somebody on the real clock has been silent for too long.
     pub(super) async fn on_hanging(&mut self) {
         let now = Instant::now();
@@ -717,6 +743,7 @@ impl Session {
                 }
             })
             .collect();
+        self.explain_silence(now).await;
         for (id, is_llm) in late {
             if is_llm {
                 let provider = self.inner.providers.llm.name().to_owned();

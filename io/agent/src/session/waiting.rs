@@ -203,7 +203,12 @@ impl Session {
                 .filter(|voice| voice.ended && !has_lead)
                 .map(|voice| voice.patience);
             let llm = reply.llm.as_ref().map(|_| reply.patience);
-            [llm, voice].into_iter().flatten().min()
+            let explain = reply
+                .voice
+                .as_ref()
+                .filter(|_| !has_lead)
+                .and_then(|voice| voice.explain);
+            [llm, voice, explain].into_iter().flatten().min()
         });
         let hearing = self.hearing.as_ref().and_then(super::Hearing::patience);
         replies.chain(hearing).min()
