@@ -132,6 +132,8 @@ impl Conversation {
             || (!done && self.ignored.may_cover(&said, parting))
         {
             Some("backchannel")
+        } else if is_fragment(&said) {
+            Some("a fragment")
         } else {
             None
         };
@@ -243,6 +245,15 @@ impl Conversation {
         self.reply_over(reply.id, &heard, end);
         again
     }
+}
+
+/// A single word that nobody interrupts with: what recognisers make of coughs and of sounds of listening.
+fn is_fragment(said: &[String]) -> bool {
+    const FRAGMENTS: [&str; 22] = [
+        "the", "a", "an", "and", "of", "to", "in", "it", "its", "is", "are", "her", "his", "he",
+        "i", "then", "than", "or", "as", "at", "for", "with",
+    ];
+    matches!(said, [word] if FRAGMENTS.contains(&word.as_str()))
 }
 
 /// What follows `heard` in `text`, counted in words.

@@ -181,7 +181,9 @@ fn opens(said: &[String], last: &str) -> bool {
     }
     let first = said[0].as_str();
     let before = said.len().checked_sub(2).map_or("", |i| said[i].as_str());
-    let short_answer = said.len() <= 4
+    // `yes I do`, but not `maybe we could`.
+    let short_answer = (said.len() == 2 || CLOSERS.contains(&first) || first == "so")
+        && said.len() <= 4
         && SHORT_ANSWER_ENDS.contains(&last)
         && ["i", "it", "we", "they", "you", "he", "she", "that"].contains(&before);
     let stranded = said.len() >= 3 && QUESTION_WORDS.contains(&first) && STRANDABLE.contains(&last);
@@ -253,7 +255,9 @@ fn dictation(text: &str, said: &[String], expected: Expected) -> Option<Complete
             });
         }
         Expected::Number if digits >= 2 => return Some(Completeness::Dictating),
-        Expected::Spelling if letters >= 1 => return Some(Completeness::Dictating),
+        Expected::Spelling if letters >= 1 || last == "spelled" || last == "spelt" => {
+            return Some(Completeness::Dictating);
+        }
         _ => {}
     }
     if letters >= 2 || (letters == 1 && last == "at") {
@@ -322,6 +326,7 @@ mod tests {
             "maybe,",
             "so I...",
             "can you tell me if",
+            "maybe we could",
         ] {
             assert_eq!(judge(text, Expected::Anything), Incomplete, "{text}");
         }
@@ -360,6 +365,7 @@ mod tests {
         ] {
             assert_eq!(judge(text, Expected::Anything), Dictating, "{text}");
         }
+        assert_eq!(judge("it is spelled", Expected::Spelling), Dictating);
         for text in ["we met in 2026", "a table for two"] {
             assert_eq!(judge(text, Expected::Anything), Neutral, "{text}");
         }

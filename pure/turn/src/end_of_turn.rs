@@ -10,7 +10,7 @@ use crate::{completeness::Completeness, settings::Eagerness};
 const fn waits(eagerness: Eagerness) -> [u64; 4] {
     match eagerness {
         Eagerness::Eager => [280, 380, 900, 1_200],
-        Eagerness::Normal => [340, 500, 1_400, 1_800],
+        Eagerness::Normal => [320, 500, 1_700, 2_000],
         Eagerness::Patient => [600, 900, 2_000, 2_600],
     }
 }
