@@ -4,7 +4,7 @@ use audio::{Resampler, SampleRate};
 use rtrb::Consumer;
 use tokio::sync::mpsc;
 
-use crate::canceller::Canceller;
+use crate::{aligner::Aligner, canceller::Canceller};
 
 /// What a speaker played, for the microphone that hears it.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Echo {
     references: mpsc::Receiver<Reference>,
     current: Option<(Reference, Resampler)>,
     rate: SampleRate,
-    waiting: std::collections::VecDeque<i16>,
+    aligner: Aligner,
     canceller: Canceller,
 }
 
@@ -31,7 +31,7 @@ impl Echo {
             references,
             current: None,
             rate,
-            waiting: std::collections::VecDeque::new(),
+            aligner: Aligner::new(rate),
             canceller: Canceller::new(rate),
         }
     }
@@ -42,24 +42,16 @@ impl Echo {
         while let Ok(reference) = self.references.try_recv() {
             let resampler = Resampler::new(reference.rate, self.rate);
             self.current = Some((reference, resampler));
-            self.waiting.clear();
+            self.aligner.clear();
         }
         if let Some((reference, resampler)) = &mut self.current {
             let mut played = Vec::new();
             while let Ok(sample) = reference.ring.pop() {
                 played.push(sample);
             }
-            self.waiting.extend(resampler.push(&played));
+            self.aligner.push(&resampler.push(&played));
         }
-        // The two devices deliver in bursts. More than a fifth of a second too much means that one of them stood still.
-        let most = frame.len() + self.rate.hz() as usize / 5;
-        if self.waiting.len() > most {
-            let excess = self.waiting.len() - frame.len();
-            self.waiting.drain(..excess);
-        }
-        let reference: Vec<i16> = (0..frame.len())
-            .map(|_| self.waiting.pop_front().unwrap_or(0))
-            .collect();
+        let reference = self.aligner.take(frame.len());
         self.canceller.process(frame, &reference)
     }
 }

@@ -4,6 +4,7 @@
 //! same every time. Half of the texts are held out: they are scored only when asked for.
 
 pub mod call;
+pub mod cancellers;
 pub mod ears;
 pub mod echo;
 pub mod items;

@@ -7,6 +7,8 @@ use audio::{SampleRate, wav::Writer};
 use turn::Eagerness;
 
 use crate::{
+    cancellers::Candidate,
+    echo::{self, Score},
     items::{self, Item, Kind},
     turns::{self, EdgeKind, Figures, Outcome, Recogniser},
     voice::Voices,
@@ -129,4 +131,27 @@ fn detail(outcomes: &[Outcome], level: u8) {
             }
         }
     }
+}
+
+/// Measures echo cancellers beside each other and prints a table. `recognise`: also what the embedded recogniser makes of
+/// the callers' words, which takes long.
+///
+/// # Errors
+/// When a voice is missing, or the recogniser when it is wanted.
+pub fn echo(
+    target: &Path,
+    candidates: &[Candidate],
+    turns: usize,
+    recognise: bool,
+) -> anyhow::Result<Vec<Score>> {
+    let mut voices = Voices::new(target.join("corpus/clips"))?;
+    println!("{}", Score::heading());
+    candidates
+        .iter()
+        .map(|candidate| {
+            let score = echo::run(&mut voices, *candidate, turns, recognise)?;
+            println!("{}", score.row(&format!("{candidate:?}")));
+            Ok(score)
+        })
+        .collect()
 }
