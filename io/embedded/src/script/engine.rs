@@ -479,7 +479,11 @@ impl<'a> Run<'a> {
                 continue;
             };
             // A goodbye is an utterance of its own, but for courtesies.
-            if !local && self.ends(&intent.effect) && heard.beside(best.mask) > 1.3 {
+            if !local
+                && self.ends(&intent.effect)
+                && !heard.ends_with(best.mask)
+                && heard.beside(best.mask) > 0.8 + 0.8 * heard.weight(best.mask)
+            {
                 continue;
             }
             // What the state itself listens for comes first.
@@ -635,7 +639,7 @@ impl<'a> Run<'a> {
                 .said
                 .iter()
                 .find(|s| s.start == from && s.end == to && heard.fits(s, &self.script.slots[slot]))
-                .map_or_else(|| Val::Text(heard.words(from, to)), |s| s.value.clone());
+                .map_or_else(|| Val::Text(heard.phrase(from, to)), |s| s.value.clone());
             self.set(slot, value);
         }
     }

@@ -104,7 +104,7 @@ impl Knowledge {
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
         let &(score, covered, first) = ranked.first()?;
         // A single common word of many is chance.
-        if covered < 0.34 || score <= 0.3 {
+        if covered < 0.5 || score <= 0.3 {
             return None;
         }
         let mut text = self.passages[first].text.clone();
@@ -226,6 +226,10 @@ fn speakable(sentence: &str) -> Option<String> {
         || lower.contains("the caller")
         || lower.contains("{{")
     {
+        return None;
+    }
+    // What is said to the agent about itself in other words than those above would sound as if it meant the caller.
+    if lower.starts_with("you ") {
         return None;
     }
     let mut text = sentence.to_owned();

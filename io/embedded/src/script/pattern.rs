@@ -48,6 +48,8 @@ struct Alike {
 struct Hearing<'a> {
     ear: &'a Ear,
     taken: u64,
+    /// How much words count: what may be missing says little where it is there.
+    scale: f32,
 }
 
 impl Hearing<'_> {
@@ -180,6 +182,7 @@ impl Pattern {
                 &Hearing {
                     ear,
                     taken: all.mask,
+                    scale: 1.0,
                 },
                 true,
             );
@@ -323,11 +326,25 @@ impl State {
         self
     }
 
-    fn took(mut self, from: usize, to: usize, weight: f32, likeness: f32) -> Self {
-        let gap = if self.fresh { 0 } else { from - self.at };
+    fn took(
+        mut self,
+        tokens: &[Token],
+        (from, to): (usize, usize),
+        weight: f32,
+        likeness: f32,
+    ) -> Self {
+        // Words in between make it less likely that those around them belong together.
+        let gap: f32 = if self.fresh {
+            0.0
+        } else {
+            tokens[self.at..from]
+                .iter()
+                .map(|t| words::weight(&t.text))
+                .sum()
+        };
         self.fresh = false;
         self.total += weight;
-        self.gain += weight * likeness - (gap.saturating_sub(1) as f32 * 0.03).min(0.25);
+        self.gain += weight * likeness - ((gap - 0.5).max(0.0) * 0.09).min(0.4);
         for i in from..to {
             self.mask |= 1 << i;
         }
@@ -350,7 +367,7 @@ fn run(
         let mut next: Vec<Option<State>> = vec![None; states.len()];
         match item {
             Item::Word(word) => {
-                let weight = words::weight(word);
+                let weight = words::weight(word) * hearing.scale;
                 let alike = hearing.ear.alike(word, tokens);
                 for state in states.iter().flatten() {
                     keep(&mut next, state.missed(weight));
@@ -358,7 +375,10 @@ fn run(
                         .iter()
                         .filter(|a| a.from >= state.at && !hearing.uses(a))
                     {
-                        keep(&mut next, state.took(a.from, a.to, weight, a.likeness));
+                        keep(
+                            &mut next,
+                            state.took(tokens, (a.from, a.to), weight, a.likeness),
+                        );
                     }
                 }
             }
@@ -368,8 +388,17 @@ fn run(
                         keep(&mut next, *state);
                     }
                 }
+                let inner = Hearing {
+                    ear: hearing.ear,
+                    taken: hearing.taken,
+                    scale: if *optional {
+                        hearing.scale * 0.2
+                    } else {
+                        hearing.scale
+                    },
+                };
                 for option in options {
-                    for state in run(option, states.clone(), tokens, found, hearing, false)
+                    for state in run(option, states.clone(), tokens, found, &inner, false)
                         .into_iter()
                         .flatten()
                     {
@@ -386,7 +415,12 @@ fn run(
                     {
                         keep(
                             &mut next,
-                            captured(state.took(f.start, f.end, 1.0, 1.0), *slot, f.start, f.end),
+                            captured(
+                                state.took(tokens, (f.start, f.end), 1.0, 1.0),
+                                *slot,
+                                f.start,
+                                f.end,
+                            ),
                         );
                     }
                     // A slot of free words takes what is left, or what stands before the next words of the pattern.
@@ -399,7 +433,12 @@ fn run(
                                 if says_something(&tokens[from..to]) {
                                     keep(
                                         &mut next,
-                                        captured(state.took(from, to, 0.5, 1.0), *slot, from, to),
+                                        captured(
+                                            state.took(tokens, (from, to), 0.5, 1.0),
+                                            *slot,
+                                            from,
+                                            to,
+                                        ),
                                     );
                                 }
                             }
@@ -415,11 +454,78 @@ fn run(
 
 /// Whether words hold more than courtesies: "take a note for me please" says nothing to note.
 fn says_something(tokens: &[Token]) -> bool {
+    // "Before I forget": a reason, not the thing.
+    if tokens.first().is_some_and(|t| {
+        matches!(
+            t.text.as_str(),
+            "before" | "if" | "when" | "because" | "while" | "until"
+        )
+    }) {
+        return false;
+    }
+    // "Write down a number for me": what is announced is not said yet.
+    let announced = |w: &str| {
+        matches!(
+            w,
+            "number"
+                | "address"
+                | "idea"
+                | "name"
+                | "list"
+                | "message"
+                | "line"
+                | "couple"
+                | "few"
+                | "detail"
+                | "details"
+                | "errand"
+                | "task"
+                | "information"
+                | "thought"
+                | "thing"
+                | "things"
+                | "something"
+                | "reminder"
+                | "note"
+        )
+    };
+    if let [first, rest @ ..] = tokens
+        && matches!(
+            first.text.as_str(),
+            "a" | "an" | "some" | "something" | "one" | "my"
+        )
+        && tokens.len() <= 9
+        && (rest.iter().take(3).any(|t| announced(&t.text)) || announced(&first.text))
+        && !rest
+            .iter()
+            .any(|t| matches!(t.text.as_str(), "is" | "to" | "about"))
+    {
+        return false;
+    }
     tokens.iter().any(|t| {
         words::weight(&t.text) >= 1.0
             && !matches!(
                 t.text.as_str(),
-                "thanks"
+                "before"
+                    | "forget"
+                    | "ready"
+                    | "minute"
+                    | "second"
+                    | "sec"
+                    | "able"
+                    | "important"
+                    | "short"
+                    | "little"
+                    | "jot"
+                    | "note"
+                    | "memo"
+                    | "reminder"
+                    | "write"
+                    | "remember"
+                    | "thing"
+                    | "things"
+                    | "later"
+                    | "thanks"
                     | "thank"
                     | "something"
                     | "quick"

@@ -4,9 +4,68 @@ use super::numbers;
 
 /// The sum in an utterance, in figures and signs, with its first token and one past its last.
 pub(crate) fn find(words: &[&str]) -> Option<(String, usize, usize)> {
-    turned(words)
+    changed(words)
+        .or_else(|| turned(words))
         .or_else(|| plain(words))
         .or_else(|| joined(words))
+}
+
+/// A number made more or less by percent: `eighty minus twenty percent`, `add ten percent to fifty`.
+fn changed(words: &[&str]) -> Option<(String, usize, usize)> {
+    let percent = |at: usize| {
+        let (n, used) = numbers::number(words.get(at..)?)?;
+        match words.get(at + used..)? {
+            ["percent" | "%", ..] => Some((n, at + used + 1)),
+            ["per", "cent", ..] => Some((n, at + used + 2)),
+            _ => None,
+        }
+    };
+    for at in 0..words.len() {
+        let before = at.checked_sub(1).map_or("", |i| words[i]);
+        // The share first: "add ten percent to fifty", "ten percent more than fifty".
+        if let Some((share, next)) = percent(at) {
+            let up = match (before, &words[next.min(words.len())..]) {
+                ("add", ["to", ..]) => Some((true, next + 1)),
+                ("take" | "subtract" | "deduct", ["from" | "off", ..]) | (_, ["off", ..]) => {
+                    Some((false, next + 1))
+                }
+                (_, ["more", "than", ..]) => Some((true, next + 2)),
+                (_, ["less", "than", ..] | ["discount", "on", ..]) => Some((false, next + 2)),
+                (_, ["on", "top", "of", ..]) => Some((true, next + 3)),
+                _ => None,
+            };
+            if let Some((up, from)) = up
+                && let Some((n, used)) = words.get(from..).and_then(amount)
+            {
+                return Some((scaled(n, share, up), at, from + used));
+            }
+        }
+        // The number first: "eighty minus twenty percent", "increase eighty by ten percent".
+        if let Some((n, used)) = amount(&words[at..]) {
+            let up = match (before, words.get(at + used)) {
+                (_, Some(&"plus")) | ("increase" | "raise", Some(&"by")) => true,
+                (_, Some(&("minus" | "less"))) | ("reduce" | "decrease" | "lower", Some(&"by")) => {
+                    false
+                }
+                _ => continue,
+            };
+            if let Some((share, next)) = percent(at + used + 1)
+                && words.get(next) != Some(&"of")
+            {
+                return Some((scaled(n, share, up), at, next));
+            }
+        }
+    }
+    None
+}
+
+fn scaled(n: f64, share: f64, up: bool) -> String {
+    let sign = if up { '+' } else { '-' };
+    format!(
+        "{}*(100{sign}{})/100",
+        numbers::spoken(n),
+        numbers::spoken(share)
+    )
 }
 
 /// Orders that turn the numbers round: `subtract four from ten`, `the sum of two and three`.
@@ -74,7 +133,13 @@ fn joined(words: &[&str]) -> Option<(String, usize, usize)> {
             "what" | "much" | "together" | "altogether" | "makes" | "make" | "total" | "sum" | "up"
         )
     });
+    if let Some(story) = told(words) {
+        return Some(story);
+    }
     for at in 0..words.len() {
+        if asks && let Some((a, b, end)) = pair(at, &["from"]) {
+            return Some((format!("{b}-{a}"), at, end));
+        }
         if asks && let Some((a, b, end)) = pair(at, &["and"]) {
             return Some((format!("{a}+{b}"), at, end));
         }
@@ -91,18 +156,37 @@ fn joined(words: &[&str]) -> Option<(String, usize, usize)> {
                 }
             }
         }
-        for joint in [
-            &["percent", "off"][..],
-            &["%", "off"],
-            &["per", "cent", "off"],
-            &["percent", "discount", "on"],
-        ] {
-            if let Some((a, b, end)) = pair(at, joint) {
-                return Some((format!("{b}*(100-{a})/100"), at, end));
-            }
-        }
     }
     None
+}
+
+/// Two numbers and what is done with them: `seven tickets at twelve pounds`, `four people share a hundred`.
+fn told(words: &[&str]) -> Option<(String, usize, usize)> {
+    let (at, (a, used)) = (0..words.len()).find_map(|i| amount(&words[i..]).map(|n| (i, n)))?;
+    let from = at + used;
+    let (next, (b, more)) =
+        (from..words.len().min(from + 5)).find_map(|i| amount(&words[i..]).map(|n| (i, n)))?;
+    let has = |list: &[&str]| words[from..next].iter().any(|w| list.contains(w));
+    let (a, b) = (numbers::spoken(a), numbers::spoken(b));
+    let sum = if has(&[
+        "spend", "lose", "eat", "use", "give", "spent", "lost", "ate", "used", "gave",
+    ]) {
+        format!("{a}-{b}")
+    } else if has(&["share", "split", "sharing", "splitting"]) {
+        format!("{b}/{a}")
+    } else if words[..at]
+        .iter()
+        .chain(&words[from..next])
+        .any(|w| matches!(*w, "share" | "split" | "shared"))
+        && has(&["between", "among", "by"])
+    {
+        format!("{a}/{b}")
+    } else if has(&["at"]) && words.contains(&"much") {
+        format!("{a}*{b}")
+    } else {
+        return None;
+    };
+    Some((sum, at, next + more))
 }
 
 /// A number, with what is counted after it passed over (`twelve pounds`, `three hundred days`).
@@ -114,6 +198,21 @@ fn amount(words: &[&str]) -> Option<(f64, usize)> {
     ];
     let (n, used) = numbers::number(words)?;
     let unit = usize::from(words.get(used).is_some_and(|w| UNITS.contains(w)));
+    // "Three pounds fifty".
+    if unit == 1
+        && words.get(used).is_some_and(|w| {
+            matches!(
+                *w,
+                "pounds" | "pound" | "dollars" | "dollar" | "euros" | "euro"
+            )
+        })
+        && let Some((pence, more)) = words
+            .get(used + 1..)
+            .and_then(numbers::number)
+            .filter(|(p, _)| *p < 100.0)
+    {
+        return Some((n + pence / 100.0, used + 1 + more));
+    }
     Some((n, used + unit))
 }
 
@@ -226,7 +325,9 @@ fn run(words: &[&str]) -> Option<(String, usize)> {
             }
             ["times" | "*" | "x" | "×", ..] => ("*", 1),
             ["multiplied", "by" | "with", ..] => ("*", 2),
-            ["multiply", "by", ..] => ("*", 2),
+            ["multiply", "by", ..] | ["lots", "of", ..] | ["times", "by", ..] => ("*", 2),
+            ["more", "than", ..] => ("+", 2),
+            ["at", ..] if words.iter().any(|w| matches!(*w, "each" | "apiece")) => ("*", 1),
             ["divided", "by", ..] | ["divide", "by", ..] | ["split", "between" | "by", ..] => {
                 ("/", 2)
             }
@@ -426,6 +527,12 @@ mod tests {
         assert_eq!(
             answer("three hundred days divided by seven days"),
             Some(300.0 / 7.0)
+        );
+        assert_eq!(answer("add ten percent to fifty"), Some(55.0));
+        assert_eq!(answer("eighty minus twenty percent"), Some(64.0));
+        assert_eq!(
+            answer("how much would seven tickets at twelve pounds be"),
+            Some(84.0)
         );
         assert_eq!(answer("what do seven and eight make"), Some(15.0));
         assert_eq!(

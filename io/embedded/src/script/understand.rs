@@ -290,6 +290,35 @@ impl Utterance {
         }
     }
 
+    /// The words from one token to another without the courtesies around them.
+    pub(crate) fn phrase(&self, mut from: usize, mut to: usize) -> String {
+        let word = |i: usize| self.tokens[i].text.as_str();
+        while from + 1 < to
+            && matches!(
+                word(from),
+                "please" | "that" | "and" | "also" | "this" | "saying"
+            )
+        {
+            from += 1;
+        }
+        while to > from + 1
+            && matches!(
+                word(to - 1),
+                "please" | "thanks" | "thank" | "you" | "can" | "could" | "would" | "and"
+            )
+        {
+            to -= 1;
+        }
+        self.words(from, to)
+    }
+
+    /// Whether the last word said is one of some: a goodbye comes last.
+    pub(crate) fn ends_with(&self, mask: u64) -> bool {
+        self.tokens.len().checked_sub(1).is_some_and(|last| {
+            mask & (1 << last) != 0 && super::words::weight(&self.tokens[last].text) >= 1.0
+        })
+    }
+
     /// A choice of a list, by its pattern.
     pub(crate) fn choice(&self, choices: &[(String, super::pattern::Pattern)]) -> Option<Val> {
         choices
@@ -344,6 +373,16 @@ impl Utterance {
             || slot.tails.iter().any(|cue| {
                 tail.len() >= cue.len() && tail.iter().zip(cue).all(|(a, b)| *a == b.as_str())
             })
+    }
+
+    /// How much some words say.
+    pub(crate) fn weight(&self, mask: u64) -> f32 {
+        self.tokens
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| mask & (1 << i) != 0)
+            .map(|(_, t)| super::words::weight(&t.text))
+            .sum()
     }
 
     /// How much is said besides some words, courtesies not counted.

@@ -292,6 +292,103 @@ mod tests {
     }
 
     #[test]
+    fn every_five_minutes_of_a_working_day_can_be_said() {
+        const HOURS: [&str; 12] = [
+            "twelve", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+            "ten", "eleven",
+        ];
+        const FIVES: [&str; 12] = [
+            "",
+            "oh five",
+            "ten",
+            "fifteen",
+            "twenty",
+            "twenty five",
+            "thirty",
+            "thirty five",
+            "forty",
+            "forty five",
+            "fifty",
+            "fifty five",
+        ];
+        for hour in 9..17_usize {
+            for five in 0..12_usize {
+                let (name, next) = (HOURS[hour % 12], HOURS[(hour + 1) % 12]);
+                let half = if hour < 12 { "morning" } else { "afternoon" };
+                let minutes = FIVES[five].replace("oh ", "");
+                let mut ways = vec![
+                    format!("{name} {}", FIVES[five]),
+                    format!("at {name} {} please", FIVES[five]),
+                ];
+                match five {
+                    0 => ways.extend([
+                        format!("{name} o'clock"),
+                        format!("at {name}"),
+                        format!("say {name}"),
+                        format!("{name} sharp"),
+                        format!("{name} would be fine"),
+                        format!("make it {name}"),
+                    ]),
+                    3 => ways.extend([
+                        format!("quarter past {name}"),
+                        format!("a quarter past {name}"),
+                    ]),
+                    6 => ways.extend([
+                        format!("half past {name}"),
+                        format!("half {name}"),
+                        format!("at half past {name} if possible"),
+                    ]),
+                    9 => ways.extend([
+                        format!("quarter to {next}"),
+                        format!("a quarter to {next} please"),
+                    ]),
+                    1..6 => ways.extend([
+                        format!("{minutes} past {name}"),
+                        format!("{minutes} minutes past {name}"),
+                    ]),
+                    _ => {
+                        let left = FIVES[12 - five].replace("oh ", "");
+                        ways.extend([
+                            format!("{left} to {next}"),
+                            format!("{left} minutes to {next}"),
+                        ]);
+                    }
+                }
+                let wanted = civil::time(hour as i8, five as i8 * 5, 0, 0);
+                for way in ways {
+                    for (said, sure) in
+                        [(way.clone(), false), (format!("{way} in the {half}"), true)]
+                    {
+                        // "Twenty five to one in the afternoon" straddles noon.
+                        if sure
+                            && ((five > 6 && hour == 11)
+                                || said.contains("please in")
+                                || said.contains("possible in")
+                                || said.contains("fine in")
+                                || said.contains("sharp in"))
+                        {
+                            continue;
+                        }
+                        let now: Zoned = "2026-11-18T10:30:00+01:00[Europe/Paris]"
+                            .parse()
+                            .expect("a time");
+                        let tokens = tokens(&said);
+                        let words: Vec<&str> = tokens.iter().map(|t| t.text.as_str()).collect();
+                        let found = find(&words, &now, true);
+                        let read = found.iter().find_map(|w| w.clock);
+                        let fits = match read {
+                            Some(Clock::One(t)) => t == wanted,
+                            Some(Clock::Either(a, b)) => !sure && (a == wanted || b == wanted),
+                            _ => false,
+                        };
+                        assert!(fits, "{said}: {found:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn days_are_read_as_they_are_said() {
         assert_eq!(read("december third"), "2026-12-03");
         assert_eq!(read("the third of december"), "2026-12-03");

@@ -266,7 +266,7 @@ fn beside(minutes: u64, words: &[&str]) -> Option<(u64, u64, usize)> {
     Some(if after {
         (hour, minutes, 1 + used)
     } else {
-        ((hour + 11) % 12, 60 - minutes, 1 + used)
+        ((hour + 10) % 12 + 1, 60 - minutes, 1 + used)
     })
 }
 
