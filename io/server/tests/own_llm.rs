@@ -58,11 +58,12 @@ async fn complete(
     let mut stream = String::new();
     for delta in deltas {
         let chunk = json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]});
-        stream.push_str(&format!("data: {chunk}\n\n"));
+        stream.extend(["data: ", &chunk.to_string(), "\n\n"]);
     }
     let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
     let usage = json!({"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 5}});
-    stream.push_str(&format!("data: {end}\n\ndata: {usage}\n\ndata: [DONE]\n\n"));
+    stream.extend([end, usage].map(|part| format!("data: {part}\n\n")));
+    stream.push_str("data: [DONE]\n\n");
     ([("content-type", "text/event-stream")], stream).into_response()
 }
 
