@@ -56,7 +56,7 @@ impl LlmChoice {
     }
 }
 
-/// Which brain answers, and why. Only embedded agents can be talked to so far.
+/// Why an embedded agent answers. Those elsewhere have been looked at before.
 pub(crate) fn choose_brain(settings: &Settings) -> Outcome<String> {
     let setting = settings.setting(keys::BRAIN);
     let wanted = setting.value().unwrap_or("auto").to_lowercase();
@@ -66,7 +66,7 @@ pub(crate) fn choose_brain(settings: &Settings) -> Outcome<String> {
             let cloud = settings.get(keys::ELEVENLABS_API_KEY).is_some()
                 && settings.get(keys::AGENT_ID).is_some();
             Ok(if cloud {
-                "embedded (an ElevenLabs agent is configured, but this version cannot talk to it yet)"
+                "embedded (the agent is on this machine)"
             } else {
                 "embedded (no other brain is configured)"
             }
@@ -76,8 +76,8 @@ pub(crate) fn choose_brain(settings: &Settings) -> Outcome<String> {
             "the brain {other:?} is not available ({})",
             setting.origin
         ))
-        .because("this version talks to embedded agents only")
-        .fix("leave out --brain, or say --brain embedded; to have another model write the replies, use --llm")),
+        .because("this version talks to embedded agents and to those of ElevenLabs")
+        .fix("leave out --brain, or say --brain embedded or --brain elevenlabs; to have another model write the replies, use --llm")),
     }
 }
 

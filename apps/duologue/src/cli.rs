@@ -67,6 +67,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  duologue serve\n  duologue serve --port 9000 --agents ./agents\n  API_KEYS=secret duologue serve --host 0.0.0.0\n\nOn 127.0.0.1 no key is needed. Point an SDK at it: ElevenLabs(base_url=\"http://127.0.0.1:8000\")."
     )]
     Serve(Serve),
+    /// List microphones and speakers, and test them
+    #[command(
+        after_help = "Examples:\n  duologue devices\n  duologue devices --test --device-in headset"
+    )]
+    Devices(Devices),
     /// Show what is configured, what is there, what is missing and how to mend it
     #[command(after_help = "Example:\n  duologue doctor --json")]
     Doctor,
@@ -80,6 +85,9 @@ pub(crate) struct Talk {
     /// Who answers: auto, embedded, elevenlabs or openai
     #[arg(long, value_name = "BRAIN")]
     pub(crate) brain: Option<String>,
+    /// Talk to an agent of this server instead, such as http://127.0.0.1:8000
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// Who writes the embedded agent's replies: auto, scripted, ollama, MODEL, URL or URL#MODEL
     #[arg(long, value_name = "LLM")]
     pub(crate) llm: Option<String>,
@@ -95,6 +103,18 @@ pub(crate) struct Talk {
     /// Where the agent's speech goes: a WAV file, or - for a pipe
     #[arg(long, value_name = "FILE.wav or -", conflicts_with = "text")]
     pub(crate) output: Option<PathBuf>,
+    /// Microphone, by any part of its name [default: the system's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device_in: Option<String>,
+    /// Speaker, by any part of its name [default: the system's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device_out: Option<String>,
+    /// Leave the agent's echo in the microphone's sound: for headsets, or a room system that cancels it
+    #[arg(long)]
+    pub(crate) no_aec: bool,
+    /// Be heard only while the space bar is held, instead of muting with it
+    #[arg(long)]
+    pub(crate) hold_to_talk: bool,
     /// In real time, or as fast as the machine can
     #[arg(long, value_enum, default_value_t = Pace::Realtime)]
     pub(crate) pace: Pace,
@@ -203,6 +223,19 @@ pub(crate) struct Voices {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Devices {
+    /// Send a tone out, and measure what comes in and when
+    #[arg(long)]
+    pub(crate) test: bool,
+    /// Microphone to test, by any part of its name [default: the system's]
+    #[arg(long, value_name = "NAME", requires = "test")]
+    pub(crate) device_in: Option<String>,
+    /// Speaker to test, by any part of its name [default: the system's]
+    #[arg(long, value_name = "NAME", requires = "test")]
+    pub(crate) device_out: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Agents {
     #[command(subcommand)]
     pub(crate) command: AgentsCommand,
@@ -242,6 +275,7 @@ impl Cli {
             Command::Talk(talk) => {
                 put(keys::AGENT_ID, "--agent", &talk.agent);
                 put(keys::BRAIN, "--brain", &talk.brain);
+                put(keys::ELEVENLABS_BASE_URL, "--server", &talk.server);
                 put(keys::LLM, "--llm", &talk.llm);
                 put(keys::VOICE, "--voice", &talk.voice);
                 put(keys::USER_LANGUAGE, "--language", &talk.language);

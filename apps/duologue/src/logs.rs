@@ -45,7 +45,8 @@ impl Logs {
             "warn"
         };
         let ours = OURS.map(|room| format!("{room}={level}")).join(",");
-        let filter = EnvFilter::new(format!("{others},{ours}"));
+        // The client of the sound server calls every closed connection an error.
+        let filter = EnvFilter::new(format!("{others},pulseaudio=off,{ours}"));
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(logs.clone());

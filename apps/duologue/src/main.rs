@@ -73,6 +73,7 @@ fn run(cli: Cli) -> Outcome<()> {
             Command::Voices(arguments) => commands::voices::run(&context, &arguments),
             Command::Agents(arguments) => commands::agents::run(&context, &arguments.command),
             Command::Serve(arguments) => commands::serve::run(&context, &arguments).await,
+            Command::Devices(arguments) => commands::devices::run(&context, &arguments).await,
             Command::Doctor => commands::doctor::run(&context).await,
         }
     });

@@ -1,21 +1,23 @@
 //! `duologue talk`: a conversation, here.
 
+mod desk;
 mod ear;
 mod edge;
 mod hang_up;
 mod keep;
 mod mouth;
+mod remote;
 mod screen;
 mod setup;
 mod sound;
 mod typed;
 mod view;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use agent::{Clock, Handle};
 use protocol::agents::client::{End, EndedBy};
-use sdk::{Channel, ConnectError, Conversation};
+use sdk::{Channel, Conversation};
 
 use crate::{
     Context,
@@ -25,12 +27,13 @@ use crate::{
     script,
     speech::{self, Manner},
 };
+use desk::Switch;
 use edge::Edge;
 use hang_up::HangUp;
 use keep::Keep;
 use mouth::{Caller, Mouth};
 use screen::Screen;
-use setup::Prepared;
+use setup::{Answerer, Prepared};
 use view::{Shown, View};
 
 /// How long an agent that was told goodbye may take to end.
@@ -39,7 +42,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// A conversation under way, and those who take part in it.
 struct Call {
     conversation: Conversation<Channel>,
-    handle: Handle,
+    /// The agent, if it is in this process.
+    handle: Option<Handle>,
     clock: Clock,
     view: View,
     keep: Option<Keep>,
@@ -48,12 +52,13 @@ struct Call {
 
 /// Converses.
 pub(crate) async fn run(context: &Context, arguments: &Talk) -> Outcome<()> {
-    if !arguments.text && arguments.input.is_none() && arguments.caller.is_none() {
-        return Err(Problem::usage("there is nothing to talk with")
-            .because("this version uses no microphone")
-            .fix("type: duologue talk --text\nor play a recording: duologue talk --input caller.wav --output agent.wav\nor let a script be spoken: duologue talk --caller caller.txt --output agent.wav"));
-    }
     let fast = arguments.pace == Pace::Fast;
+    let by_device = !arguments.text && arguments.input.is_none() && arguments.caller.is_none();
+    if by_device && fast {
+        return Err(Problem::usage("a person cannot be hurried")
+            .because("--pace fast needs a recording or a scripted caller")
+            .fix("leave --pace out, or give --input FILE.wav or --caller FILE"));
+    }
     let clock = if fast && !arguments.text {
         Clock::driven()
     } else {
@@ -61,10 +66,29 @@ pub(crate) async fn run(context: &Context, arguments: &Talk) -> Outcome<()> {
     };
     // Everything that can be wrong is found before anything begins.
     let prepared = setup::prepare(context, arguments).await?;
-    let mouth = match (&arguments.input, &arguments.caller) {
-        (Some(path), _) => Some(Mouth::open(path)?),
-        (None, Some(path)) => Some(caller(&prepared, path, &arguments.caller_voice).await?),
-        (None, None) => None,
+    let switch = Arc::new(Switch::new(arguments.hold_to_talk));
+    let mut prepared = prepared;
+    let (mouth, device) = match (&arguments.input, &arguments.caller) {
+        (Some(path), _) => (Some(Mouth::open(path)?), None),
+        (None, Some(path)) => {
+            let caller = caller(&prepared, path, &arguments.caller_voice).await?;
+            (Some(caller), None)
+        }
+        (None, None) if by_device => {
+            let (mic, out) = Box::pin(desk::open(arguments, &switch)).await?;
+            prepared.choices.extend([
+                Shown::Choice {
+                    name: "microphone",
+                    value: mic.device().to_owned(),
+                },
+                Shown::Choice {
+                    name: "speaker",
+                    value: out.device().to_owned(),
+                },
+            ]);
+            (Some(Mouth::Person(Box::new(mic))), Some(out))
+        }
+        (None, None) => (None, None),
     };
     let output = match &arguments.output {
         Some(path) => Some((path.clone(), files::create_sound(path, 1)?)),
@@ -86,10 +110,10 @@ pub(crate) async fn run(context: &Context, arguments: &Talk) -> Outcome<()> {
         }
         _ => (View::new(out), None),
     };
-    let mut call = begin(prepared, arguments, id, clock, view, keep, keys).await?;
+    let mut call = begin(prepared, arguments, id, clock, view, keep, (keys, switch)).await?;
     let result = match mouth {
         Some(mouth) => {
-            Edge::new(&call.conversation, mouth, output, fast)?
+            Edge::new(&call.conversation, mouth, output, device, fast)?
                 .run(&mut call)
                 .await
         }
@@ -114,41 +138,42 @@ async fn caller(prepared: &Prepared, path: &std::path::Path, voice: &str) -> Out
 }
 
 async fn begin(
-    prepared: Prepared,
+    mut prepared: Prepared,
     arguments: &Talk,
     id: String,
     clock: Clock,
     mut view: View,
     keep: Option<Keep>,
-    keys: Option<tokio::sync::mpsc::Receiver<screen::Key>>,
+    (keys, switch): (
+        Option<tokio::sync::mpsc::Receiver<screen::Key>>,
+        Arc<Switch>,
+    ),
 ) -> Outcome<Call> {
     for choice in prepared.choices {
         view.show(Duration::ZERO, choice)?;
     }
-    let (link, ends) = agent::link();
-    let mut options = agent::Options {
-        conversation: Some(id),
-        clock: clock.clone(),
-        trusted: true,
-        seed: arguments.seed,
-        ..agent::Options::default()
+    let (transport, handle) = match prepared.answerer {
+        Answerer::Here(agent) => {
+            let (link, ends) = agent::link();
+            let mut options = agent::Options {
+                conversation: Some(id),
+                clock: clock.clone(),
+                trusted: true,
+                seed: arguments.seed,
+                ..agent::Options::default()
+            };
+            if let Some(keep) = &keep {
+                options.recorder = keep.recorder.clone();
+                options.journal = Some(keep.journal.clone());
+            }
+            let handle = agent.start(link, options);
+            (Channel::new(ends.sender, ends.receiver), Some(handle))
+        }
+        Answerer::There(remote) => (remote.dial(&mut prepared.settings).await?, None),
     };
-    if let Some(keep) = &keep {
-        options.recorder = keep.recorder.clone();
-        options.journal = Some(keep.journal.clone());
-    }
-    let handle = prepared.agent.start(link, options);
-    let transport = Channel::new(ends.sender, ends.receiver);
     let conversation = Conversation::begin(transport, prepared.settings)
         .await
-        .map_err(|error| {
-            let problem = Problem::failure("the conversation did not begin").because(&error);
-            match error {
-                ConnectError::Refused { .. } => problem
-                    .fix("change what was refused: --var NAME=VALUE gives a missing variable; `duologue agents show` prints the agent"),
-                _ => problem.fix("try again with --log-level debug"),
-            }
-        })?;
+        .map_err(|error| remote::problem(&error))?;
     view.show(
         Duration::ZERO,
         Shown::Started {
@@ -161,7 +186,7 @@ async fn begin(
         clock,
         view,
         keep,
-        hang_up: HangUp::new(keys),
+        hang_up: HangUp::new(keys, switch),
     })
 }
 
@@ -170,15 +195,23 @@ async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
     // Whoever is still there is told first; the agent must not wait for an edge that is gone.
     let closed = call.view.close();
     drop(call.conversation);
-    call.handle.end();
-    let ending = tokio::time::timeout(GOODBYE, call.handle.ended())
-        .await
-        .ok();
+    let ending = match &mut call.handle {
+        Some(handle) => {
+            handle.end();
+            tokio::time::timeout(GOODBYE, handle.ended()).await.ok()
+        }
+        None => None,
+    };
     let seconds = call.clock.now().since_start().as_secs_f64();
     let at = call.clock.now().since_start();
     let mut failure = None;
     let (mut reason, mut message) = match &ending {
         Some(ending) => (ending.reason.as_str().to_owned(), ending.message.clone()),
+        None if call.handle.is_none() => {
+            let end = result.as_ref().ok().and_then(Option::as_ref);
+            let (reason, message) = remote::reason(end);
+            (reason.to_owned(), message)
+        }
         None => (
             "failed".to_owned(),
             "the agent did not end in time".to_owned(),
@@ -186,9 +219,9 @@ async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
     };
     if let Ok(Some(end)) = &result
         && matches!(end.by, EndedBy::Error | EndedBy::Lost | EndedBy::Timeout)
-        && ending
-            .as_ref()
-            .is_none_or(|e| e.reason == agent::EndReason::Failed || e.reason == agent::EndReason::Refused)
+        && ending.as_ref().is_none_or(|e| {
+            e.reason == agent::EndReason::Failed || e.reason == agent::EndReason::Refused
+        })
     {
         let said = end
             .error

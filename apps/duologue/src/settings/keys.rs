@@ -91,6 +91,18 @@ keys! {
         meaning: "ElevenLabs account",
         ..PLAIN
     };
+    ELEVENLABS_REGION = Key {
+        name: "ELEVENLABS_REGION",
+        default: Some("global"),
+        one_of: &["global", "us", "eu", "in", "sg"],
+        meaning: "where the ElevenLabs account lives",
+        ..PLAIN
+    };
+    ELEVENLABS_BASE_URL = Key {
+        name: "ELEVENLABS_BASE_URL",
+        meaning: "a server that speaks ElevenLabs' protocol, such as http://127.0.0.1:8000 (ElevenLabs itself)",
+        ..PLAIN
+    };
     OPENAI_API_KEY = Key {
         name: "OPENAI_API_KEY",
         secret: true,

@@ -7,11 +7,12 @@ use protocol::agents::{
     ServerEvent, Stage,
     client::{Command, End, Output},
 };
-use sdk::{Channel, Conversation, Speaker, wav};
+use sdk::{Channel, Conversation, wav};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
     Call,
+    desk::{Out, Playout},
     ear::Ear,
     mouth::{FRAME, Mouth},
     sound::{Coder, Decoder},
@@ -50,7 +51,7 @@ enum Phase {
 pub(crate) struct Edge {
     mouth: Mouth,
     output: Option<(PathBuf, wav::Writer)>,
-    speaker: Speaker,
+    speaker: Playout,
     ear: Ear,
     coder: Coder,
     decoder: Decoder,
@@ -79,6 +80,7 @@ impl Edge {
         conversation: &Conversation<Channel>,
         mouth: Mouth,
         output: Option<(PathBuf, wav::Writer)>,
+        device: Option<Out>,
         fast: bool,
     ) -> Outcome<Self> {
         let session = conversation.session();
@@ -86,7 +88,7 @@ impl Edge {
         Ok(Self {
             mouth,
             output,
-            speaker: Speaker::new(),
+            speaker: Playout::new(device),
             ear: Ear::default(),
             coder: Coder::new(&session.input)?,
             decoder: Decoder::new(&session.output)?,
@@ -152,7 +154,7 @@ impl Edge {
                     return Ok(Some(end));
                 }
                 call.clock.advance(TICK);
-            } else {
+            } else if !self.mouth.keeps_time() || self.input_ended.is_some() {
                 next += TICK;
                 if next.elapsed() > LATE {
                     next = Instant::now();
@@ -197,8 +199,9 @@ impl Edge {
                 () = std::future::ready(()) => return Ok(None),
             };
             let Some(event) = event else {
-                return Err(Problem::failure("the agent is gone")
-                    .because("its task ended without a word"));
+                return Err(
+                    Problem::failure("the agent is gone").because("its task ended without a word")
+                );
             };
             if let Some(end) = self.react(call, event)? {
                 return Ok(Some(end));
@@ -223,8 +226,11 @@ impl Edge {
             }
         }
         let mut spoken = [0; FRAME];
-        let speech = self.speaker.pull(&mut spoken);
+        let speech = self.speaker.frame(&mut spoken);
         self.ear.heard(speech, FRAME);
+        while let Some(notice) = self.mouth.notice().or_else(|| self.speaker.notice()) {
+            call.view.show(self.at(), Shown::Notice(notice))?;
+        }
         if speech > 0 {
             self.last_event = self.now + FRAME;
         }

@@ -1,8 +1,10 @@
 //! Ctrl-C, by signal or by key, and the polite end that a first one asks for.
 
+use std::sync::Arc;
+
 use tokio::{signal, sync::mpsc};
 
-use super::screen::Key;
+use super::{desk::Switch, screen::Key};
 
 /// Hears when the user wants to end.
 pub(crate) struct HangUp {
@@ -10,8 +12,8 @@ pub(crate) struct HangUp {
 }
 
 impl HangUp {
-    /// Listens to signals, and to the keys of a screen where there is one.
-    pub(crate) fn new(keys: Option<mpsc::Receiver<Key>>) -> Self {
+    /// Listens to signals, and to the keys of a screen where there is one; the space bar works the microphone's switch.
+    pub(crate) fn new(keys: Option<mpsc::Receiver<Key>>, switch: Arc<Switch>) -> Self {
         let (sender, asked) = mpsc::channel(4);
         let by_signal = sender.clone();
         tokio::spawn(async move {
@@ -23,9 +25,14 @@ impl HangUp {
         });
         if let Some(mut keys) = keys {
             tokio::spawn(async move {
-                while let Some(Key::HangUp) = keys.recv().await {
-                    if sender.send(()).await.is_err() {
-                        return;
+                while let Some(key) = keys.recv().await {
+                    match key {
+                        Key::Space => switch.press(),
+                        Key::HangUp => {
+                            if sender.send(()).await.is_err() {
+                                return;
+                            }
+                        }
                     }
                 }
             });

@@ -9,7 +9,7 @@ use std::{
 use sdk::source::{Channel, Source};
 use tokio::sync::mpsc;
 
-use super::ear::Ear;
+use super::{desk::Mic, ear::Ear};
 use crate::{
     files::{self, RATE},
     problem::{Outcome, Problem},
@@ -33,6 +33,8 @@ pub(crate) enum Mouth {
     Pipe(Pipe),
     /// A caller.
     Caller(Caller),
+    /// A person. The device keeps the time.
+    Person(Box<Mic>),
 }
 
 impl Mouth {
@@ -62,6 +64,7 @@ impl Mouth {
             Self::File(recording) => recording.frame(frame),
             Self::Pipe(pipe) => pipe.frame(frame, hurry).await,
             Self::Caller(caller) => Ok(caller.frame(frame, ear)),
+            Self::Person(microphone) => Ok(microphone.frame(frame).await),
         }
     }
 
@@ -69,7 +72,20 @@ impl Mouth {
     pub(crate) fn remark(&self) -> Option<String> {
         match self {
             Self::File(recording) => files::truncated(&recording.path, &recording.source),
-            Self::Pipe(_) | Self::Caller(_) => None,
+            Self::Pipe(_) | Self::Caller(_) | Self::Person(_) => None,
+        }
+    }
+
+    /// Whether a frame comes when its time has come, so that nobody else has to wait for it.
+    pub(crate) const fn keeps_time(&self) -> bool {
+        matches!(self, Self::Person(_))
+    }
+
+    /// What there is to tell about the device.
+    pub(crate) fn notice(&mut self) -> Option<String> {
+        match self {
+            Self::Person(microphone) => microphone.notice(),
+            _ => None,
         }
     }
 }

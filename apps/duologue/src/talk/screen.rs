@@ -47,6 +47,8 @@ const FLOOR: f32 = -60.0;
 pub(crate) enum Key {
     /// Hang up.
     HangUp,
+    /// The space bar: mute, or talk while it is held.
+    Space,
 }
 
 /// A terminal that shows a conversation. Dropping it gives the terminal back, also after a panic.
@@ -92,7 +94,7 @@ impl Screen {
             agent: None,
             caller_level: Level::SILENCE,
             agent_level: Level::SILENCE,
-            status: "Ctrl-C hangs up".to_owned(),
+            status: "space mutes, Ctrl-C hangs up".to_owned(),
             turns: Vec::new(),
             drawn: Instant::now(),
             open: true,
@@ -310,11 +312,15 @@ fn watch_keys(stop: Arc<AtomicBool>) -> mpsc::Receiver<Key> {
                     let Ok(Event::Key(key)) = event::read() else {
                         continue;
                     };
-                    let control_c = key.code == KeyCode::Char('c')
-                        && key.modifiers.contains(KeyModifiers::CONTROL);
-                    if control_c
-                        && key.kind != KeyEventKind::Release
-                        && sender.blocking_send(Key::HangUp).is_err()
+                    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+                    let meant = match key.code {
+                        _ if key.kind == KeyEventKind::Release => None,
+                        KeyCode::Char('c') if control => Some(Key::HangUp),
+                        KeyCode::Char(' ') => Some(Key::Space),
+                        _ => None,
+                    };
+                    if let Some(meant) = meant
+                        && sender.blocking_send(meant).is_err()
                     {
                         return;
                     }

@@ -16,7 +16,10 @@ use protocol::agents::{
 };
 use providers::{llm::Llm, openai::ChatCompletions, tts::Tts as _};
 
-use super::view::Shown;
+use super::{
+    remote::{self, Remote},
+    view::Shown,
+};
 use crate::{
     Context, agents,
     brain::{self, LlmChoice},
@@ -43,9 +46,17 @@ const EVENTS: [ClientEventKind; 9] = [
     ClientEventKind::AgentToolResponse,
 ];
 
+/// Who answers.
+pub(crate) enum Answerer {
+    /// An agent in this process.
+    Here(Box<Agent>),
+    /// One elsewhere.
+    There(Box<Remote>),
+}
+
 /// Everything a conversation needs before it begins.
 pub(crate) struct Prepared {
-    pub(crate) agent: Agent,
+    pub(crate) answerer: Answerer,
     pub(crate) settings: ClientSettings,
     /// What was chosen, and why.
     pub(crate) choices: Vec<Shown>,
@@ -56,6 +67,9 @@ pub(crate) struct Prepared {
 /// Chooses and checks.
 pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prepared> {
     let settings = &context.settings;
+    if let Some(remote) = remote::choose(settings, arguments)? {
+        return elsewhere(settings, arguments, remote);
+    }
     let brain = brain::choose_brain(settings)?;
     let (entry, note) = choose_agent(settings)?;
     let mut file = agents::load(&entry)?;
@@ -118,17 +132,46 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         tts: engine.tts(),
     };
     Ok(Prepared {
-        agent: Agent::new(entry.id, file.config, providers, tools),
-        settings: ClientSettings {
-            initiation: initiation(settings, arguments)?,
-            abilities: Abilities {
-                can_pause: true,
-                reports_played: true,
-            },
-            ..ClientSettings::default()
-        },
+        answerer: Answerer::Here(Box::new(Agent::new(
+            entry.id,
+            file.config,
+            providers,
+            tools,
+        ))),
+        settings: client_settings(settings, arguments)?,
         choices,
         voice,
+    })
+}
+
+/// As [`prepare`], for an agent that has its own llm and speech.
+fn elsewhere(settings: &Settings, arguments: &Talk, remote: Remote) -> Outcome<Prepared> {
+    let choices = vec![
+        Shown::Choice {
+            name: "brain",
+            value: remote.shown(),
+        },
+        Shown::Choice {
+            name: "agent",
+            value: remote.agent().to_owned(),
+        },
+    ];
+    Ok(Prepared {
+        answerer: Answerer::There(Box::new(remote)),
+        settings: client_settings(settings, arguments)?,
+        choices,
+        voice: FliteVoice::new(speech::paths(settings)),
+    })
+}
+
+fn client_settings(settings: &Settings, arguments: &Talk) -> Outcome<ClientSettings> {
+    Ok(ClientSettings {
+        initiation: initiation(settings, arguments)?,
+        abilities: Abilities {
+            can_pause: true,
+            reports_played: true,
+        },
+        ..ClientSettings::default()
     })
 }
 

@@ -1,0 +1,148 @@
+//! An agent elsewhere: at ElevenLabs, or at a server of one's own.
+
+use protocol::agents::client::{End, EndedBy, Settings as ClientSettings};
+use sdk::{Account, Agents, ApiKey, Channel, ConnectError, Region, account};
+
+use crate::{
+    agents,
+    cli::{Pace, Talk},
+    problem::{Outcome, Problem},
+    settings::{Settings, keys},
+};
+
+/// The agent for whoever names a server and no agent: the one every server of this project has.
+const DEFAULT_AGENT: &str = "assistant";
+
+/// An agent elsewhere, and how it is reached.
+pub(crate) struct Remote {
+    agents: Agents,
+    agent: String,
+    /// Whether it is the cloud's, where what was not allowed is refused.
+    is_cloud: bool,
+    because: String,
+}
+
+/// The remote agent that is to be talked to, if it is one: flag > settings > what is there.
+pub(crate) fn choose(settings: &Settings, arguments: &Talk) -> Outcome<Option<Remote>> {
+    let brain = settings.setting(keys::BRAIN);
+    let key = settings.get(keys::ELEVENLABS_API_KEY);
+    let agent = settings.get(keys::AGENT_ID);
+    let server = settings.get(keys::ELEVENLABS_BASE_URL);
+    let because = match brain.value().unwrap_or("auto").to_lowercase().as_str() {
+        "elevenlabs" => brain.origin.to_string(),
+        "auto" if arguments.server.is_some() => "--server".to_owned(),
+        // An agent of this machine is meant, whatever account there is.
+        "auto" if agent.is_none_or(|agent| agents::find(settings, agent).is_ok()) => {
+            return Ok(None);
+        }
+        "auto" if key.is_some() => {
+            let (key, agent) = (keys::ELEVENLABS_API_KEY.name, keys::AGENT_ID.name);
+            format!("{key} and {agent} are set")
+        }
+        _ => return Ok(None),
+    };
+    if arguments.pace == Pace::Fast {
+        return Err(Problem::usage("an agent elsewhere cannot be hurried")
+            .because("--pace fast needs an agent of this machine")
+            .fix("leave --pace out, or add --brain embedded"));
+    }
+    if arguments.record.is_some() {
+        return Err(
+            Problem::usage("a conversation with an agent elsewhere cannot be kept yet")
+                .because("--record writes what an agent of this machine hears and says")
+                .fix("leave --record out; --output FILE.wav keeps the agent's voice"),
+        );
+    }
+    let Some(agent) = agent.or(server.map(|_| DEFAULT_AGENT)) else {
+        return Err(Problem::usage("there is no agent to talk to")
+            .because(format!("{} is not set", keys::AGENT_ID.name))
+            .fix("name one with --agent agent_…, or put AGENT_ID=agent_… into .env"));
+    };
+    let region = match settings.get(keys::ELEVENLABS_REGION) {
+        Some(word) => word
+            .parse::<Region>()
+            .map_err(|error| Problem::usage("there is no such region").because(error))?,
+        None => Region::Global,
+    };
+    let account = Account::new(account::Settings {
+        api_key: key.map(ApiKey::new),
+        region,
+        base_url: server.map(str::to_owned),
+        ..account::Settings::default()
+    })
+    .map_err(|error| Problem::usage("the account cannot be reached").because(error))?;
+    Ok(Some(Remote {
+        agents: Agents::new(account),
+        agent: agent.to_owned(),
+        is_cloud: server.is_none(),
+        because,
+    }))
+}
+
+impl Remote {
+    /// For people: which brain, and why.
+    pub(crate) fn shown(&self) -> String {
+        let url = self.agents.account().url("");
+        let host = url.host_str().unwrap_or_default();
+        format!("elevenlabs at {host} ({})", self.because)
+    }
+
+    /// The agent's id.
+    pub(crate) fn agent(&self) -> &str {
+        &self.agent
+    }
+
+    /// Opens the connection. The conversation is begun by whoever gets it.
+    pub(crate) async fn dial(&self, settings: &mut ClientSettings) -> Outcome<Channel> {
+        if self.is_cloud {
+            // The agent's own choice of events; asking for others may be refused.
+            settings
+                .initiation
+                .conversation_config_override
+                .conversation
+                .client_events = None;
+        }
+        self.agents
+            .conversation(&self.agent)
+            .with_settings(settings.clone())
+            .open()
+            .await
+            .map(sdk::relay)
+            .map_err(|error| problem(&error))
+    }
+}
+
+/// What did not work, and what to do.
+pub(crate) fn problem(error: &ConnectError) -> Problem {
+    let text = error.to_string();
+    // These errors say what to do after the first semicolon.
+    let (why, fix) = text.split_once("; ").unwrap_or((&text, ""));
+    let problem = Problem::failure("the conversation did not begin").because(why);
+    match error {
+        ConnectError::MissingVariables { names } => {
+            let flags: Vec<String> = names.iter().map(|name| format!("--var {name}=…")).collect();
+            problem.fix(format!(
+                "give them: {} (or a [variables] table in duologue.toml)",
+                flags.join(" ")
+            ))
+        }
+        ConnectError::Refused { .. } => problem.fix("change what was refused: --var NAME=VALUE gives a missing variable; `duologue agents show` prints the agent"),
+        _ if fix.is_empty() => problem.fix("try again with --log-level debug"),
+        _ => problem.fix(fix),
+    }
+}
+
+/// How a conversation elsewhere ended, in the words of one held here.
+pub(crate) fn reason(end: Option<&End>) -> (&'static str, String) {
+    match end {
+        None => ("user_ended", String::new()),
+        Some(end) => {
+            let reason = match end.by {
+                EndedBy::User => "user_ended",
+                EndedBy::Agent => "agent_ended",
+                _ => "failed",
+            };
+            (reason, end.reason.clone())
+        }
+    }
+}
