@@ -236,26 +236,104 @@ mod tests {
         );
     }
 
-    #[tokio::test]
-    async fn a_full_disk_is_told_at_the_end() {
-        let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
-            return;
-        };
-        match Recording::new(full) {
-            Ok(recording) => {
-                for step in 0..40 {
-                    recording.record(
-                        "c",
-                        Moment::ZERO,
-                        Fact::CallerAudio {
-                            from: Moment::from_millis(step * 1_000),
-                            samples: &vec![7; 16_000],
-                        },
-                    );
-                }
-                assert!(recording.close().await.is_err());
+    /// An output that holds so many bytes and says when it was written to.
+    struct Small {
+        file: Arc<Mutex<Cursor<Vec<u8>>>>,
+        room: usize,
+        written: std::sync::mpsc::Sender<usize>,
+    }
+
+    impl Write for Small {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut file = self.file.lock().unwrap();
+            if file.get_ref().len() + bytes.len() > self.room {
+                return Err(io::ErrorKind::StorageFull.into());
             }
-            Err(error) => assert!(!error.to_string().is_empty()),
+            let count = file.write(bytes)?;
+            let _ = self.written.send(file.get_ref().len());
+            Ok(count)
         }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Small {
+        fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+            self.file.lock().unwrap().seek(to)
+        }
+    }
+
+    fn ten_seconds(recording: &Recording) {
+        for step in 0..10 {
+            for fact in [
+                Fact::CallerAudio {
+                    from: Moment::from_millis(step * 1_000),
+                    samples: &vec![7; 16_000],
+                },
+                Fact::AgentAudio {
+                    from: Moment::from_millis(step * 1_000),
+                    samples: &vec![9; 16_000],
+                },
+            ] {
+                recording.record("c", Moment::ZERO, fact);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_at_the_end_and_what_fitted_is_kept() {
+        let file = Arc::default();
+        let (written, _events) = std::sync::mpsc::channel();
+        let recording = Recording::new(Small {
+            file: Arc::clone(&file),
+            room: 400_000,
+            written,
+        })
+        .unwrap();
+        ten_seconds(&recording);
+        let error = recording.close().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let bytes = file.lock().unwrap().get_ref().clone();
+        assert!(bytes.len() > 300_000, "{}", bytes.len());
+        assert!(wav::Reader::new(&bytes[..]).is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_disk_without_any_room_is_told() {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let outcome = match Recording::new(full) {
+            Ok(recording) => {
+                ten_seconds(&recording);
+                recording.close().await
+            }
+            Err(error) => Err(error),
+        };
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[tokio::test]
+    async fn what_was_recorded_before_a_crash_is_mended() {
+        let file: Arc<Mutex<Cursor<Vec<u8>>>> = Arc::default();
+        let (written, events) = std::sync::mpsc::channel();
+        let recording = Recording::new(Small {
+            file: Arc::clone(&file),
+            room: usize::MAX,
+            written,
+        })
+        .unwrap();
+        ten_seconds(&recording);
+        // Ten seconds of both sides; then the program dies, and the file stays as it is.
+        let all = 44 + 10 * 16_000 * 4;
+        assert!(events.iter().any(|length| length >= all));
+        let mut left = Cursor::new(file.lock().unwrap().get_ref().clone());
+        let length = std::time::Duration::from_secs(10);
+        assert_eq!(mend(&mut left).unwrap(), wav::Mended::Now(length));
+        left.set_position(0);
+        assert_eq!(wav::Reader::new(left).unwrap().duration(), Some(length));
     }
 }

@@ -7,6 +7,7 @@ mod replies;
 mod sending;
 mod tools;
 mod transfer;
+mod voice;
 mod waiting;
 
 use std::{
@@ -41,8 +42,9 @@ use crate::{
     variables::Variables,
 };
 use hearing::Hearing;
-use replies::{Chunk, Reply};
+use replies::Reply;
 use tools::Call;
+use voice::Chunk;
 use waiting::{Guard, Happening};
 
 /// The version that is announced to clients.

@@ -7,7 +7,7 @@ use protocol::agents::{
 };
 use turn::{CloseReason, Output, ReplyEnd, ReplyId, UtteranceId};
 
-use super::{Session, replies::Chunk};
+use super::{Session, voice::Chunk};
 use crate::{latency::Moments, record::Fact};
 
 impl Session {
