@@ -7,13 +7,16 @@ CARGO ?= cargo
 # How many of the machine's cores the tests may use at once.
 TEST_THREADS ?= num-cpus
 
-.PHONY: help run build test check unit sdk sdk-latest docs packages nextest bench simulate callers clean
+.PHONY: help run build test test-packages check unit sdk sdk-latest docs packages nextest bench simulate callers live clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
 
 packages:
 	@scripts/packages.sh run
+
+test-packages:
+	@scripts/packages.sh test
 
 build: packages ## build the binary, target/release/duologue
 	@command -v $(CARGO) >/dev/null || { echo "Rust is missing: see https://rustup.rs" >&2; exit 1; }
@@ -23,7 +26,7 @@ build: packages ## build the binary, target/release/duologue
 run: build ## hold a spoken conversation, here and now
 	@scripts/run.sh
 
-test: check unit docs ## everything a change must pass
+test: test-packages check unit sdk docs ## everything a change must pass
 
 check: ## formatting, lints, layers
 	$(CARGO) fmt --all --check
@@ -34,8 +37,7 @@ nextest:
 	  echo "Installing cargo-nextest, the test runner (a few minutes, once)"; \
 	  $(CARGO) install cargo-nextest --locked --quiet; }
 
-unit: nextest ## unit, scenario and binary tests
-	@scripts/packages.sh test
+unit: test-packages nextest ## unit, scenario and binary tests
 	$(CARGO) nextest run --workspace --test-threads $(TEST_THREADS)
 
 sdk: ## the official SDKs, unmodified, against our server
@@ -57,6 +59,9 @@ simulate: ## ten thousand scripted callers on virtual time
 callers: packages ## the bundled agents against people who do not know their scripts
 	$(CARGO) run --quiet --release --package xtask -- callers --agent all --mode text
 	$(CARGO) run --quiet --release --package xtask -- callers --agent all --mode voice
+
+live: build ## one conversation with a real account, when a key is there
+	@scripts/live.sh
 
 clean: ## remove what was built
 	$(CARGO) clean
