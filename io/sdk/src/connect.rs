@@ -359,6 +359,13 @@ impl Builder {
         Box::pin(self.dial(true)).await.map(|(socket, _)| socket)
     }
 
+    /// Takes everything the conversation begins with from `settings`, in the place of what was set so far.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
     /// What the conversation begins with, as it stands.
     pub fn settings(&self) -> Settings {
         self.settings.clone()
