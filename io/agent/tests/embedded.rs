@@ -65,6 +65,22 @@ async fn understood(ear: &Sphinx, sound: &[i16]) -> String {
     }
 }
 
+/// Where sound is, with no pause longer than 0.8 s in it.
+fn parts(samples: &[i16]) -> Vec<std::ops::Range<usize>> {
+    let mut parts: Vec<std::ops::Range<usize>> = Vec::new();
+    for (index, _) in samples
+        .iter()
+        .enumerate()
+        .filter(|(_, sample)| sample.unsigned_abs() > 200)
+    {
+        match parts.last_mut() {
+            Some(part) if index - part.end < 12_800 => part.end = index + 1,
+            _ => parts.push(index..index + 1),
+        }
+    }
+    parts
+}
+
 struct Call {
     clock: Clock,
     edge: agent::Edge,
@@ -236,6 +252,17 @@ async fn both_sides_are_understood_and_an_interruption_is_corrected() {
     let begins = SampleRate::HZ_16000.samples_in(Duration::from_secs(4));
     let asked = understood(&ear, &left[begins..begins + question.len() + 8_000]).await;
     assert!(asked.contains("meeting"), "{asked:?}");
+    // What the transcript says was heard is what the speaker played, to the word.
+    let parts = parts(&right);
+    assert_eq!(parts.len(), 3, "{parts:?}");
+    let mut answer = right[parts[1].clone()].to_vec();
+    answer.extend([0; 8_000]);
+    let played = understood(&ear, &answer).await;
+    let words = |text: &str| text.split_whitespace().count();
+    assert!(
+        words(&played).abs_diff(words(&corrected)) <= 1,
+        "{corrected:?} in the transcript, {played:?} in the recording"
+    );
     let greeted = understood(&ear, &right[..begins]).await;
     assert!(greeted.contains("good morning"), "{greeted:?}");
 }
