@@ -56,6 +56,8 @@ pub(crate) struct Run<'a> {
     misses: usize,
     /// How often in a row the same was said.
     stuck: usize,
+    /// How often in a row an answer changed nothing.
+    still: usize,
     turn: usize,
     calls: usize,
     result: Value,
@@ -89,6 +91,7 @@ impl<'a> Run<'a> {
             back: None,
             misses: 0,
             stuck: 0,
+            still: 0,
             turn: 0,
             calls: 0,
             result: Value::Null,
@@ -220,10 +223,22 @@ impl<'a> Run<'a> {
         let mending =
             matches!(self.pending, Pending::Confirm(_) | Pending::Change) && !agrees(text);
         let heard = understand::read(text, &self.script.slots, asked, mending, &self.now);
+        let before = (self.state, self.pending.clone(), self.values.clone());
         if self.understood(&heard) {
             self.misses = 0;
+            // Answers that change nothing, again and again, are no progress, whatever was said to them.
+            let still = (self.state, self.pending.clone(), self.values.clone()) == before;
+            self.still = if still && self.pending != Pending::Listen {
+                self.still + 1
+            } else {
+                0
+            };
+            if self.still > 4 {
+                self.say_text("give_up");
+                self.finish();
+            }
         } else {
-            self.repair(&heard);
+            self.repair();
         }
     }
 
@@ -478,6 +493,10 @@ impl<'a> Run<'a> {
             else {
                 continue;
             };
+            // "Price" is a surname when a name was asked for.
+            if self.is_in_name(heard, best.mask) {
+                continue;
+            }
             // A goodbye is an utterance of its own, but for courtesies.
             if !local
                 && self.ends(&intent.effect)
@@ -540,6 +559,19 @@ impl<'a> Run<'a> {
             || effect.go.is_some_and(|state| {
                 let steps = &self.script.states[state].steps;
                 steps.iter().any(|s| matches!(s, Step::End))
+            })
+    }
+
+    /// Whether all that matched is part of the name that was asked for.
+    fn is_in_name(&self, heard: &Utterance, mask: u64) -> bool {
+        let Pending::Slot(slot) = self.pending else {
+            return false;
+        };
+        let slot = &self.script.slots[slot];
+        slot.kind == Kind::Name
+            && heard.said.iter().filter(|s| heard.fits(s, slot)).any(|s| {
+                let name = (s.start..s.end).fold(0_u64, |mask, i| mask | (1 << i));
+                mask & strong(heard) & !name == 0
             })
     }
 
@@ -1182,7 +1214,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn repair(&mut self, _heard: &Utterance) {
+    fn repair(&mut self) {
         let script = self.script;
         self.misses += 1;
         let state = &script.states[self.state];

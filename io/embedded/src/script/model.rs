@@ -23,7 +23,6 @@ pub(crate) struct Script {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    pub(crate) name: String,
     pub(crate) hears: Vec<Intent>,
     pub(crate) steps: Vec<Step>,
     /// Slots forgotten on entering.

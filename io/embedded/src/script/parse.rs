@@ -363,7 +363,6 @@ impl Reader<'_> {
             ));
         }
         Ok(State {
-            name,
             hears: items_of(table, "hears")?
                 .iter()
                 .map(|i| self.intent(i))
