@@ -7,20 +7,15 @@ use std::time::{Duration, Instant};
 use audio::{Decoder, Framer, Resampler, SampleRate};
 use embedded::vad::Earshot;
 use providers::vad::Vad as _;
+use turn::{Completeness, Eagerness, Settings};
 
 use crate::{caller::Log, speech::Repertoire, wire::Heard};
 
 const RATE: SampleRate = SampleRate::HZ_16000;
-/// The settings of the agent under load, all of them defaults: see `turn::Settings` and `docs/turn-taking.md`.
-const THRESHOLD: f32 = 0.5;
-const ONSET: Duration = Duration::from_millis(60);
-const BARGE_IN: Duration = Duration::from_millis(250);
+/// How the machine bridges frames that are not quite speech; see `turn`.
 const GAP: Duration = Duration::from_millis(60);
 const BRIDGE: Duration = Duration::from_millis(100);
 const STEADY: Duration = Duration::from_millis(40);
-/// Silence that ends the turn after a question, at normal eagerness.
-const END_OF_TURN: Duration = Duration::from_millis(340);
-
 /// A server that answers earlier than this did not wait for the end of the turn. Two frames of the detector, because its
 /// memory of what came before may move a decision.
 const TOLERANCE: Duration = Duration::from_millis(32);
@@ -48,6 +43,8 @@ struct Voiced {
 
 pub(crate) fn judge(log: &Log, repertoire: &Repertoire) -> Verdict {
     let voiced = voiced(log, repertoire);
+    // The agent under load has the default settings, and a question is what is understood.
+    let end_of_turn = turn::wait(Eagerness::Normal, Completeness::Complete, 0.5);
     let mut verdict = Verdict::default();
     let mut silenced = 0;
     let mut last_audio = None;
@@ -62,9 +59,9 @@ pub(crate) fn judge(log: &Log, repertoire: &Repertoire) -> Verdict {
                 // just stopped, it is an earlier answer's that goes on.
                 if let Some(last) = last
                     && answered.is_none_or(|answered| answered < last)
-                    && at + TOLERANCE >= last + END_OF_TURN
+                    && at + TOLERANCE >= last + end_of_turn
                 {
-                    verdict.replies.push(millis(at, last + END_OF_TURN));
+                    verdict.replies.push(millis(at, last + end_of_turn));
                     answered = Some(at);
                 }
                 last_audio = Some(at);
@@ -94,7 +91,9 @@ pub(crate) fn judge(log: &Log, repertoire: &Repertoire) -> Verdict {
 /// When speech that begins at this piece has lasted long enough to interrupt.
 fn interruption_due(voiced: &[Voiced], piece: usize) -> Option<Instant> {
     let frame = RATE.duration_of(256);
-    let needed = BARGE_IN.max(ONSET).as_micros().div_ceil(frame.as_micros());
+    let settings = Settings::default();
+    let longest = settings.barge_in.max(settings.speech_onset);
+    let needed = longest.as_micros().div_ceil(frame.as_micros());
     let frames = voiced.iter().filter(|v| v.piece >= piece);
     frames
         .take(usize::try_from(needed).ok()?)
@@ -110,6 +109,7 @@ fn voiced(log: &Log, repertoire: &Repertoire) -> Vec<Voiced> {
     let mut detector = Earshot.detector();
     let mut framer = Framer::new(detector.frame_len());
     let frame_length = RATE.duration_of(detector.frame_len());
+    let threshold = Settings::default().voice_threshold;
     let mut found: Vec<Voiced> = Vec::new();
     let (mut run, mut gap, mut since_voice) = (Duration::ZERO, Duration::ZERO, Duration::MAX);
     for (index, &(said, at)) in log.pieces.iter().enumerate() {
@@ -124,7 +124,7 @@ fn voiced(log: &Log, repertoire: &Repertoire) -> Vec<Voiced> {
         framer.push(&resampler.push(&decoder.decode(&piece.sound)));
         while let Some(frame) = framer.next_frame() {
             since_voice = since_voice.saturating_add(frame_length);
-            if detector.probability(frame) < THRESHOLD {
+            if detector.probability(frame) < threshold {
                 gap += frame_length;
                 if gap >= GAP {
                     run = Duration::ZERO;
