@@ -94,6 +94,12 @@ impl Remote {
 
     /// Opens the connection. The conversation is begun by whoever gets it.
     pub(crate) async fn dial(&self, settings: &mut ClientSettings) -> Outcome<Channel> {
+        // Agents seldom allow it, and typed words are taken in spoken conversations as well.
+        settings
+            .initiation
+            .conversation_config_override
+            .conversation
+            .text_only = None;
         if self.is_cloud {
             // The agent's own choice of events; asking for others may be refused.
             settings
