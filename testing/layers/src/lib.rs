@@ -19,6 +19,7 @@ const PURE_CRATES: &[&str] = &[
     "rubato",
     "serde",
     "serde_json",
+    "serde_path_to_error",
     "thiserror",
 ];
 
