@@ -68,9 +68,9 @@ pub(crate) fn callers(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 .for_each(show);
         }
         if arguments.json {
-            println!("{}", json(&report))
+            println!("{}", json(&report));
         } else {
-            println!("{report}")
+            println!("{report}");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -34,7 +34,7 @@ fn replies(c: &mut Criterion) {
         }
         request.messages.pop();
         c.bench_function(&format!("scripted reply after {turns} turns"), |b| {
-            b.iter(|| black_box(brain.reply(black_box(&request))))
+            b.iter(|| black_box(brain.reply(black_box(&request))));
         });
     }
 }

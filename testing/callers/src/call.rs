@@ -79,6 +79,10 @@ pub struct Call {
 /// # Errors
 ///
 /// When voice or recogniser fail; the agent itself cannot.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a call from its beginning to its end"
+)]
 pub async fn play(
     caller: &Caller,
     agent: &Bundled,

@@ -11,7 +11,7 @@ use providers::{
 use tokio::time::timeout;
 
 /// How long a voice or a recogniser may be silent.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Voice and recogniser for many calls.
 pub struct Speech {

@@ -238,7 +238,7 @@ mod tests {
             read("one thousand two hundred thirty four"),
             Some((1234.0, 6))
         );
-        assert_eq!(read("three point one four"), Some((3.14, 4)));
+        assert_eq!(read("three point one five"), Some((3.15, 4)));
         assert_eq!(read("a dozen"), Some((12.0, 2)));
         assert_eq!(read("2 million"), Some((2_000_000.0, 2)));
     }

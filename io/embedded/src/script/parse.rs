@@ -1,5 +1,7 @@
 //! Reading a script from an agent's file. Every complaint says where, what, and what to do.
 
+mod fields;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
@@ -10,6 +12,8 @@ use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
+
+use fields::{as_str, as_table, items_of, json, known, required, strings, table_of};
 
 use super::{
     model::{Branch, Effect, Intent, Kind, Script, Slot, State, Step},
@@ -125,6 +129,10 @@ pub(crate) const TEXTS: &[(&str, &str)] = &[
 ];
 
 impl Reader<'_> {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one part of the file after the other"
+    )]
     fn read(mut self, item: &Item<'_>, placeholders: Option<&Table<'_>>) -> Parsed<Script> {
         let table = as_table(item, "duologue_script")?;
         known(
@@ -657,97 +665,4 @@ pub(crate) fn raw_slot(text: &str) -> Option<&str> {
     text.strip_prefix('{')?
         .strip_suffix('}')
         .filter(|name| !name.contains(['{', '}']))
-}
-
-fn known(table: &Table<'_>, keys: &[&str], what: &str) -> Parsed<()> {
-    for (key, _) in table {
-        if !keys.contains(&key.get_ref().as_ref()) {
-            return Err((
-                key.span().start,
-                format!("{what} has no field `{}`", key.get_ref()),
-                format!("use one of: {}", keys.join(", ")),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn required<'a, 'b>(
-    table: &'a Table<'b>,
-    key: &str,
-    item: &Item<'_>,
-    what: &str,
-) -> Parsed<&'a Item<'b>> {
-    table.get(key).ok_or_else(|| {
-        (
-            item.span().start,
-            format!("{what} without `{key}`"),
-            format!("add `{key}`"),
-        )
-    })
-}
-
-fn as_table<'a, 'b>(item: &'a Item<'b>, what: &str) -> Parsed<&'a Table<'b>> {
-    item.get_ref().as_table().ok_or_else(|| {
-        (
-            item.span().start,
-            format!("{what} is not a table"),
-            "write it as a TOML table".to_owned(),
-        )
-    })
-}
-
-fn as_str<'a>(item: &'a Item<'_>, what: &str) -> Parsed<&'a str> {
-    item.get_ref().as_str().ok_or_else(|| {
-        (
-            item.span().start,
-            format!("{what} is not a text"),
-            "put it in quotes".to_owned(),
-        )
-    })
-}
-
-fn table_of<'a, 'b>(table: &'a Table<'b>, key: &str) -> Parsed<Option<&'a Table<'b>>> {
-    table.get(key).map(|item| as_table(item, key)).transpose()
-}
-
-fn items_of<'a, 'b>(table: &'a Table<'b>, key: &str) -> Parsed<&'a [Item<'b>]> {
-    match table.get(key) {
-        None => Ok(&[]),
-        Some(item) => match item.get_ref() {
-            DeValue::Array(list) => Ok(list),
-            _ => Err((
-                item.span().start,
-                format!("`{key}` is not a list"),
-                format!("write it with double brackets: [[… .{key}]]"),
-            )),
-        },
-    }
-}
-
-fn strings(item: &Item<'_>, what: &str) -> Parsed<Vec<String>> {
-    match item.get_ref() {
-        DeValue::Array(list) => list
-            .iter()
-            .map(|s| as_str(s, what).map(str::to_owned))
-            .collect(),
-        _ => Ok(vec![as_str(item, what)?.to_owned()]),
-    }
-}
-
-fn json(item: &Item<'_>) -> Value {
-    match item.get_ref() {
-        DeValue::String(s) => Value::from(s.as_ref()),
-        DeValue::Integer(n) => n.as_str().parse::<i64>().map_or(Value::Null, Value::from),
-        DeValue::Float(n) => n.as_str().parse::<f64>().map_or(Value::Null, Value::from),
-        DeValue::Boolean(b) => Value::from(*b),
-        DeValue::Datetime(d) => Value::from(d.to_string()),
-        DeValue::Array(list) => list.iter().map(json).collect(),
-        DeValue::Table(table) => Value::Object(
-            table
-                .iter()
-                .map(|(k, v)| (k.get_ref().to_string(), json(v)))
-                .collect(),
-        ),
-    }
 }

@@ -150,10 +150,10 @@ fn joined(words: &[&str]) -> Option<(String, usize, usize)> {
             &["into"],
             &["in"],
         ] {
-            if words[..at].contains(&"times") || words.contains(&"into") {
-                if let Some((a, b, end)) = pair(at, joint) {
-                    return Some((format!("{b}/{a}"), at, end));
-                }
+            if (words[..at].contains(&"times") || words.contains(&"into"))
+                && let Some((a, b, end)) = pair(at, joint)
+            {
+                return Some((format!("{b}/{a}"), at, end));
             }
         }
     }
@@ -233,6 +233,11 @@ fn plain(words: &[&str]) -> Option<(String, usize, usize)> {
     best
 }
 
+#[expect(
+    clippy::too_many_lines,
+    clippy::match_same_arms,
+    reason = "a table of how signs are said, one line each"
+)]
 fn run(words: &[&str]) -> Option<(String, usize)> {
     let mut out = String::new();
     let mut i = 0;
@@ -325,7 +330,7 @@ fn run(words: &[&str]) -> Option<(String, usize)> {
             }
             ["times" | "*" | "x" | "×", ..] => ("*", 1),
             ["multiplied", "by" | "with", ..] => ("*", 2),
-            ["multiply", "by", ..] | ["lots", "of", ..] | ["times", "by", ..] => ("*", 2),
+            ["multiply", "by", ..] | ["lots", "of", ..] => ("*", 2),
             ["more", "than", ..] => ("+", 2),
             ["at", ..] if words.iter().any(|w| matches!(*w, "each" | "apiece")) => ("*", 1),
             ["divided", "by", ..] | ["divide", "by", ..] | ["split", "between" | "by", ..] => {
@@ -374,8 +379,7 @@ pub(crate) fn value(text: &str) -> Result<f64, String> {
     let text = text
         .replace(['×', 'x'], "*")
         .replace('÷', "/")
-        .replace(' ', "")
-        .replace(',', "");
+        .replace([' ', ','], "");
     if text.len() > 200 {
         return Err("the sum is too long".to_owned());
     }

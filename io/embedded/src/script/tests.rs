@@ -121,7 +121,9 @@ fn reply(script: &str, lines: &[&str]) -> String {
     for event in brain.reply(&request) {
         match event {
             Event::Text(text) => out.push_str(&text),
-            Event::Call(call) => out.push_str(&format!("[{} {}]", call.name, call.arguments)),
+            Event::Call(call) => {
+                out.extend(["[", &call.name, " ", &call.arguments.to_string(), "]"]);
+            }
             _ => {}
         }
     }

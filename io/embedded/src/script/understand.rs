@@ -99,6 +99,10 @@ pub(crate) struct Utterance {
 
 /// Reads an utterance. `asked` is the slot that the agent asked for; `mending` says that it has read values back, so that
 /// bare ones put them right.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one kind of value after the other, each from the words the last left"
+)]
 pub(crate) fn read(
     text: &str,
     slots: &[Slot],
@@ -179,9 +183,8 @@ pub(crate) fn read(
                 }));
             }
         }
-        for i in 0..said.len() {
-            let (start, end) = (said[i].start, said[i].end);
-            take(&mut left, start, end);
+        for said in &said {
+            take(&mut left, said.start, said.end);
         }
     }
     if matches!(asked_kind, Some(Kind::Number)) || has(&Kind::Number) {
@@ -232,7 +235,7 @@ pub(crate) fn read(
 /// Words that are used up are gone for whoever looks next, without moving the others.
 fn take(tokens: &mut [Token], start: usize, end: usize) {
     for token in &mut tokens[start..end] {
-        token.text = "·".to_owned();
+        "·".clone_into(&mut token.text);
     }
 }
 
@@ -242,6 +245,7 @@ fn words(tokens: &[Token]) -> Vec<&str> {
 
 impl Utterance {
     /// Whether a value could stand for a slot, by kind.
+    #[expect(clippy::unused_self, reason = "it is asked of an utterance")]
     pub(crate) fn fits(&self, said: &Said, slot: &Slot) -> bool {
         match (&slot.kind, &said.value) {
             (Kind::Date, Val::Date(_) | Val::Dates(..))

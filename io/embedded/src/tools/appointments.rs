@@ -133,7 +133,7 @@ impl Tool for BookTool {
         }
     }
 
-    fn call<'a>(&'a self, call: Invocation) -> ToolFuture<'a> {
+    fn call(&self, call: Invocation) -> ToolFuture<'_> {
         Box::pin(async move {
             let now = now(&call)?.datetime();
             self.book.with(|book| match self.work {
@@ -337,9 +337,11 @@ fn spoken(times: &[DateTime], today: Date, days: bool) -> String {
     let words: Vec<String> = times
         .iter()
         .map(|at| {
-            let day = (days && last != Some(at.date()))
-                .then(|| format!("{} at ", spoken_day(at.date(), today)))
-                .unwrap_or_default();
+            let day = if days && last != Some(at.date()) {
+                format!("{} at ", spoken_day(at.date(), today))
+            } else {
+                String::default()
+            };
             last = Some(at.date());
             format!("{day}{}", spoken_time(at.time()))
         })

@@ -22,7 +22,7 @@ impl Tool for Calculate {
         }
     }
 
-    fn call<'a>(&'a self, call: Invocation) -> ToolFuture<'a> {
+    fn call(&self, call: Invocation) -> ToolFuture<'_> {
         Box::pin(async move {
             let value = sums::value(text(&call, "expression")?)?;
             // Read aloud, six places are plenty; money needs two.

@@ -21,7 +21,7 @@ impl Tool for CurrentTime {
         }
     }
 
-    fn call<'a>(&'a self, call: Invocation) -> ToolFuture<'a> {
+    fn call(&self, call: Invocation) -> ToolFuture<'_> {
         Box::pin(async move {
             let now = now(&call)?;
             let date = now.date();

@@ -88,7 +88,7 @@ impl Tool for NoteTool {
         }
     }
 
-    fn call<'a>(&'a self, call: Invocation) -> ToolFuture<'a> {
+    fn call(&self, call: Invocation) -> ToolFuture<'_> {
         Box::pin(async move {
             match self.work {
                 Work::Add => {

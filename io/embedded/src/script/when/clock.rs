@@ -305,10 +305,9 @@ fn half_of_day(words: &[&str]) -> (Option<DayPart>, usize) {
 fn clock(hour: u64, minute: u64, half: Option<DayPart>) -> Option<Clock> {
     let time = |h: u64| Time::new(h as i8, minute as i8, 0, 0).ok();
     Some(match half {
-        Some(_) if hour > 12 || hour == 0 => Clock::One(time(hour)?),
+        _ if hour > 12 || hour == 0 => Clock::One(time(hour)?),
         Some(DayPart::Morning) => Clock::One(time(hour % 12)?),
         Some(_) => Clock::One(time(hour % 12 + 12)?),
-        None if hour > 12 || hour == 0 => Clock::One(time(hour)?),
         None => Clock::Either(time(hour % 12)?, time(hour % 12 + 12)?),
     })
 }

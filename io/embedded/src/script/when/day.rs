@@ -64,8 +64,9 @@ pub(super) fn read(words: &[&str], today: Date, before: Option<&str>) -> Option<
     Some(match words {
         ["the", "day", "after", "tomorrow", ..] => (ahead(2)?, 4),
         ["day", "after", "tomorrow", ..] => (ahead(2)?, 3),
-        ["today" | "tonight", ..] => (ahead(0)?, 1),
-        ["this", "morning" | "afternoon" | "evening", ..] => (ahead(0)?, 1),
+        ["today" | "tonight", ..] | ["this", "morning" | "afternoon" | "evening", ..] => {
+            (ahead(0)?, 1)
+        }
         ["tomorrow", ..] => (ahead(1)?, 1),
         ["yesterday", ..] => (ahead(-1)?, 1),
         ["a" | "one", "week", "from" | "on" | "after", rest @ ..] => {
