@@ -360,6 +360,7 @@ impl Session {
     async fn react(&mut self, happening: Happening) {
         match happening {
             Happening::Time => self.on_time().await,
+            Happening::Frame => self.hear_spread().await,
             Happening::Client(Some(event)) => self.on_client(event).await,
             Happening::EndRequested | Happening::Client(None) => self.tell(Input::UserEnds),
             Happening::Asr(event) => self.on_asr(event).await,

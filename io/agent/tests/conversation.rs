@@ -60,9 +60,9 @@ async fn an_interruption_stops_at_once_and_memory_holds_what_was_heard() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        3.140 user: count please
-        3.140 agent 6: One two three four five six seven eight nine ten eleven twelve.
-        3.140 audio 6..20
+        3.120 user: count please
+        3.120 agent 6: One two three four five six seven eight nine ten eleven twelve.
+        3.120 audio 6..20
         4.760 interruption 20
         4.760 heard 6: "One two three four five six" of "One two three four five six seven eight nine ten eleven twelve."
         6.500 user: no stop that now
@@ -323,11 +323,11 @@ async fn the_agent_hangs_up_after_its_goodbye_was_heard() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        3.540 user: that is all bye
-        3.540 tool_request end_call
-        3.540 agent 6: Goodbye then.
-        3.540 audio 6..10
-        4.320 tool_response end_call"#]]
+        3.520 user: that is all bye
+        3.520 tool_request end_call
+        3.520 agent 6: Goodbye then.
+        3.520 audio 6..10
+        4.300 tool_response end_call"#]]
     .assert_eq(&caller.log.join("\n"));
     assert_eq!(caller.handle.ended().await.reason, EndReason::AgentEnded);
 }

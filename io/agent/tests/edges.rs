@@ -287,3 +287,20 @@ async fn every_audio_format_is_understood() {
         assert!(heard.abs_diff(expected) <= 400, "{format}: {heard}");
     }
 }
+
+#[tokio::test]
+async fn speech_in_quarters_of_a_second_is_one_turn() {
+    let mut caller = Setup::new(&["what time is it", "never heard"], |_| say("Ten."))
+        .start()
+        .await;
+    caller
+        .in_pieces(250, &[(2_000, 0), (1_500, 8_000), (3_000, 0)])
+        .await;
+    let turns: Vec<_> = caller
+        .lines()
+        .into_iter()
+        .filter(|line| line.starts_with("user"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(turns, ["user: what time is it"], "{:?}", caller.log);
+}

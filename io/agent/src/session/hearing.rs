@@ -29,6 +29,9 @@ use crate::{
 const RATE: SampleRate = SampleRate::HZ_16000;
 /// How much sound is kept from before an utterance was noticed.
 const PRE_ROLL: Duration = Duration::from_millis(1_500);
+/// A longer piece of sound is not judged at once but over the time it lasts. Some clients send a quarter of a second at a
+/// time: were it told in one moment, every pause between two pieces would look like silence.
+const LONGEST_AT_ONCE: Duration = Duration::from_millis(60);
 /// Pieces that may wait for a recogniser that cannot keep up, beside its own queue: half a minute.
 const MOST_WAITING: usize = 2_000;
 /// How long a final text may be owed on the real clock. The machine's own limit comes first where time is real.
@@ -57,6 +60,8 @@ pub(super) struct Hearing {
     /// Utterances whose final text is owed, and until when that is patiently waited for.
     owed: BTreeMap<u64, Instant>,
     pub(super) expected: Expected,
+    /// When the next frame of a long piece is to be judged.
+    pub(super) next_frame: Option<Moment>,
     /// When the next sample of the caller sounds, on the caller's own count.
     position: Moment,
     gone: bool,
@@ -90,6 +95,7 @@ impl Hearing {
             open: None,
             owed: BTreeMap::new(),
             expected: Expected::default(),
+            next_frame: None,
             position: Moment::ZERO,
             gone: false,
         })
@@ -261,8 +267,38 @@ impl Session {
         let Some(hearing) = &mut self.hearing else {
             return;
         };
+        let was_spread = hearing.next_frame.take().is_some();
+        if was_spread {
+            // The next piece is here: what is left of the last one is late.
+            while self.over.is_none() && self.hear_frame().await {}
+        }
+        let Some(hearing) = &mut self.hearing else {
+            return;
+        };
         hearing.framer.push(&sound);
-        while self.over.is_none() && self.hear_frame().await {}
+        if length > LONGEST_AT_ONCE {
+            hearing.next_frame = Some(now);
+            self.hear_spread().await;
+        } else {
+            while self.over.is_none() && self.hear_frame().await {}
+        }
+    }
+
+    /// Judges those frames of a long piece whose time has come.
+    pub(super) async fn hear_spread(&mut self) {
+        while let Some(hearing) = &mut self.hearing
+            && let Some(due) = hearing.next_frame
+            && due <= self.clock.now()
+            && self.over.is_none()
+        {
+            // A little faster than it sounded, so that all of it is judged when the next piece comes.
+            hearing.next_frame = Some(due + hearing.frame * 9 / 10);
+            if !self.hear_frame().await
+                && let Some(hearing) = &mut self.hearing
+            {
+                hearing.next_frame = None;
+            }
+        }
     }
 
     /// Judges the next whole frame, if there is one.

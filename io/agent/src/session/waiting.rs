@@ -25,6 +25,8 @@ const MOST_LATE: Duration = Duration::from_secs(1);
 /// Something that happened.
 pub(super) enum Happening {
     Time,
+    /// The next frame of a long piece of sound is due.
+    Frame,
     EndRequested,
     Client(Option<ClientEvent>),
     Asr(Option<Result<asr::Event, ProviderError>>),
@@ -108,6 +110,9 @@ impl Session {
         if let Poll::Ready(Some(())) = self.end_requests.poll_recv(cx) {
             return Poll::Ready(Happening::EndRequested);
         }
+        if self.next_frame().is_some_and(|at| at <= self.clock.now()) {
+            return Poll::Ready(Happening::Frame);
+        }
         let wake = self.wake_at();
         if self.alarm.poll_until(Some(wake), cx).is_ready() && self.is_due() {
             // Sound that already waits comes first: on a machine that cannot keep up, it is no silence that the user makes.
@@ -170,6 +175,11 @@ impl Session {
             || self.plays_until - now >= self.options.lead
     }
 
+    /// When the next frame of a long piece of sound is to be judged.
+    fn next_frame(&self) -> Option<audio::Moment> {
+        self.hearing.as_ref()?.next_frame
+    }
+
     /// Something on this conversation's clock is due.
     fn is_due(&self) -> bool {
         let now = self.clock.now();
@@ -184,8 +194,8 @@ impl Session {
         let mut wake = self
             .next_ping
             .min(self.last_heard_of + self.options.receive_timeout);
-        if let Some(deadline) = self.machine.deadline() {
-            wake = wake.min(deadline);
+        for at in [self.machine.deadline(), self.next_frame()] {
+            wake = at.map_or(wake, |at| wake.min(at));
         }
         let lead_over = self.plays_until - self.options.lead;
         if lead_over > now && self.paused.is_none() {

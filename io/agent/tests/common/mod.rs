@@ -528,6 +528,31 @@ impl Caller {
         self.sound(ms, 8_000).await;
     }
 
+    /// Speaks and is silent, in long pieces that come when all of their sound has passed, as from the Python SDK.
+    pub async fn in_pieces(&mut self, piece_ms: u64, parts: &[(u64, i16)]) {
+        let samples: Vec<i16> = parts
+            .iter()
+            .flat_map(|(ms, level)| {
+                let count = self.format.rate().samples_in(Duration::from_millis(*ms));
+                std::iter::repeat_n(*level, count)
+            })
+            .collect();
+        let piece = self
+            .format
+            .rate()
+            .samples_in(Duration::from_millis(piece_ms));
+        for piece in samples.chunks(piece) {
+            for _ in 0..piece_ms / 10 {
+                self.clock.advance(Duration::from_millis(10));
+                self.look().await;
+            }
+            let chunk = ClientEvent::UserAudioChunk {
+                user_audio_chunk: AudioBytes::from(self.format.encode(piece)),
+            };
+            self.send(chunk).await;
+        }
+    }
+
     async fn sound(&mut self, ms: u64, level: i16) {
         for _ in 0..ms / 20 {
             let count = self.format.rate().samples_in(Duration::from_millis(20));
