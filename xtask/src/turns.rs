@@ -17,7 +17,7 @@ enum Eagerness {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Listener {
-    /// Knows the true words and errs at a measured rate.
+    /// Knows the true words and errs at an assumed rate.
     Simulated,
     /// The embedded recogniser.
     Embedded,

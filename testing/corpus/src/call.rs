@@ -275,13 +275,11 @@ impl Call<'_> {
             }
             Output::ReplyEnded {
                 reply: ReplyId(1),
-                end,
+                end: ReplyEnd::Finished,
             } => {
-                if end == ReplyEnd::Finished {
-                    self.record
-                        .believed
-                        .get_or_insert(self.setup.reply.0.split_whitespace().count());
-                }
+                self.record
+                    .believed
+                    .get_or_insert(self.setup.reply.0.split_whitespace().count());
             }
             _ => {}
         }

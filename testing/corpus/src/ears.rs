@@ -1,4 +1,4 @@
-//! Recognisers for the measurements: the real one, and one that knows the truth and errs like the real one.
+//! Recognisers for the measurements: the real one, and one that knows the truth and errs at a rate that is assumed.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -58,7 +58,7 @@ fn samples(duration: Duration) -> usize {
     duration.as_micros() as usize * RATE / 1_000_000
 }
 
-/// Says the true words, as late and as wrong as a real recogniser does.
+/// Says the true words, late and partly wrong. How late and how wrong is assumed, not fitted to a recogniser.
 #[derive(Debug)]
 pub struct Simulated {
     words: Vec<Word>,
@@ -69,9 +69,10 @@ pub struct Simulated {
     due: VecDeque<(usize, Heard)>,
 }
 
-/// A word is in the partial text so long after its end: what the embedded recogniser's partials measured at the median.
+/// A word is in the partial text so long after its end. Assumed: the embedded recogniser shows a word once it has
+/// stood for 300 ms.
 const PARTIAL_AFTER: Duration = Duration::from_millis(420);
-/// One word in so many is wrong.
+/// So much of the words is wrong. Assumed, within what the embedded recogniser does on these voices.
 const WRONG: f32 = 0.08;
 /// How often a noise is taken for a word.
 const WORD_IN_NOISE: f32 = 0.25;
@@ -86,11 +87,11 @@ impl Simulated {
                 .map(|word| {
                     let mut word = word.clone();
                     if chance.happens(wrong) {
-                        word.text = chance
+                        chance
                             .pick(&["the", "it", "are", "then", "one", "her", ""])
                             .copied()
                             .unwrap_or_default()
-                            .to_owned();
+                            .clone_into(&mut word.text);
                     }
                     word
                 })
@@ -131,7 +132,7 @@ impl Simulated {
         let among = |words: &[Word]| {
             words
                 .iter()
-                .filter(|w| (from..until).contains(&((w.start + w.end) / 2)) && !w.text.is_empty())
+                .filter(|w| (from..until).contains(&w.start.midpoint(w.end)) && !w.text.is_empty())
                 .map(|w| w.text.as_str())
                 .collect::<Vec<_>>()
                 .join(" ")

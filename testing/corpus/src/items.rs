@@ -328,7 +328,9 @@ fn placed(
         Place::Music => {
             let mut music = sounds::music(chance, length);
             let factor = loud * gain(-18.0) / sounds::rms(&music).max(1e-6);
-            music.iter_mut().for_each(|s| *s *= factor);
+            for sample in &mut music {
+                *sample *= factor;
+            }
             mix(&mut sound, 0, &music);
         }
         Place::Beside => {

@@ -70,13 +70,13 @@ pub fn at(samples: &[f32], position: f64) -> f32 {
             .copied()
             .unwrap_or(0.0)
     };
-    let (a, b, c, d) = (get(-1), get(0), get(1), get(2));
-    let (m, n) = ((c - a) * 0.5, (d - b) * 0.5);
+    let (before, here, next, after) = (get(-1), get(0), get(1), get(2));
+    let (slope, later) = ((next - before) * 0.5, (after - here) * 0.5);
     let (t2, t3) = (t * t, t * t * t);
-    (2.0 * t3 - 3.0 * t2 + 1.0) * b
-        + (t3 - 2.0 * t2 + t) * m
-        + (3.0 * t2 - 2.0 * t3) * c
-        + (t3 - t2) * n
+    (2.0 * t3 - 3.0 * t2 + 1.0) * here
+        + (t3 - 2.0 * t2 + t) * slope
+        + (3.0 * t2 - 2.0 * t3) * next
+        + (t3 - t2) * later
 }
 
 /// The same sound, drawn out without becoming lower: overlapping pieces, taken more slowly than they are laid down.

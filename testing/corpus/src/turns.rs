@@ -16,7 +16,7 @@ use crate::{
 /// Which recogniser listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recogniser {
-    /// One that knows the true words and errs at a measured rate.
+    /// One that knows the true words and errs at an assumed rate.
     Simulated,
     /// The embedded one.
     Real,
@@ -159,7 +159,7 @@ fn judge(item: &Item, record: &Record) -> Outcome {
     if item.kind == Kind::Turn {
         match record.commits.first() {
             None => {
-                outcome.what = "never ended".to_owned();
+                "never ended".clone_into(&mut outcome.what);
                 outcome.wrong = true;
             }
             Some((at, text)) if *at < truth.end => {
@@ -191,7 +191,7 @@ fn judge(item: &Item, record: &Record) -> Outcome {
         let true_words = clip
             .words
             .iter()
-            .filter(|w| !w.text.is_empty() && (w.start + w.end) / 2 <= record.sounded)
+            .filter(|w| !w.text.is_empty() && w.start.midpoint(w.end) <= record.sounded)
             .count();
         outcome.heard_off = record.believed.map(|words| words.abs_diff(true_words));
         let silent = duck.map_or(*silent, |duck| (*duck).min(*silent));

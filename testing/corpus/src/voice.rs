@@ -130,16 +130,16 @@ impl Voices {
             return Ok(clip.clone());
         }
         let path = self.folder.join(format!("{key:016x}.clip"));
-        let clip = match fs::read(&path).ok().and_then(|bytes| decode(&bytes)) {
-            Some(clip) => clip,
-            None => {
-                let clip = self.synthesise(speaker, text)?;
-                // Written beside and renamed: two runs at once do not see halves.
-                let beside = path.with_extension(format!("{}", std::process::id()));
-                fs::write(&beside, encode(&clip)?)?;
-                fs::rename(&beside, &path)?;
-                clip
-            }
+        let kept = fs::read(&path).ok().and_then(|bytes| decode(&bytes));
+        let clip = if let Some(clip) = kept {
+            clip
+        } else {
+            let clip = self.synthesise(speaker, text)?;
+            // Written beside and renamed: two runs at once do not see halves.
+            let beside = path.with_extension(format!("{}", std::process::id()));
+            fs::write(&beside, encode(&clip)?)?;
+            fs::rename(&beside, &path)?;
+            clip
         };
         self.known.insert(key, clip.clone());
         Ok(clip)
