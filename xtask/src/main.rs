@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Corpus(arguments) => corpus::corpus(&arguments),
         Chore::Echo(arguments) => echo::echo(&arguments),
         Chore::Load(arguments) => load::load(&arguments),
-        Chore::Simulate(arguments) => simulate::simulate(&arguments),
+        Chore::Simulate(arguments) => Ok(simulate::simulate(&arguments)),
         Chore::Turns(arguments) => turns::turns(&arguments),
     }
 }

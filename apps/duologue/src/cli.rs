@@ -85,7 +85,7 @@ pub(crate) struct Talk {
     /// Who answers: auto, embedded, elevenlabs or openai
     #[arg(long, value_name = "BRAIN")]
     pub(crate) brain: Option<String>,
-    /// Talk to an agent of this server instead, such as http://127.0.0.1:8000
+    /// Talk to an agent of this server instead, such as `http://127.0.0.1:8000`
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// Who writes the embedded agent's replies: auto, scripted, ollama, MODEL, URL or URL#MODEL

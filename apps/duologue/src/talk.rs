@@ -193,7 +193,7 @@ async fn begin(
 /// Finishes everything that was begun, whatever happened.
 async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
     // Whoever is still there is told first; the agent must not wait for an edge that is gone.
-    let closed = call.view.close();
+    call.view.close();
     drop(call.conversation);
     let ending = match &mut call.handle {
         Some(handle) => {
@@ -241,16 +241,14 @@ async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
     {
         failure = Some(Problem::failure("the conversation ended early").because(&message));
     }
-    let mut shown = closed.and_then(|()| {
-        call.view.show(
-            at,
-            Shown::Ended {
-                reason,
-                message,
-                seconds,
-            },
-        )
-    });
+    let mut shown = call.view.show(
+        at,
+        Shown::Ended {
+            reason,
+            message,
+            seconds,
+        },
+    );
     if let Some(keep) = call.keep {
         match keep.finish().await {
             Ok(kept) => {

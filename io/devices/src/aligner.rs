@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_speaker_that_stood_still_is_caught_up_with() {
         let mut aligner = Aligner::new(SampleRate::HZ_16000);
-        aligner.push(&[5; 16_000]);
+        aligner.push(&vec![5; 16_000]);
         aligner.take(160);
         assert!(aligner.waiting.len() < 500);
     }

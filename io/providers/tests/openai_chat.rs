@@ -68,6 +68,7 @@ fn llm(url: &str) -> ChatCompletions {
         model: "tiny".to_owned(),
         first_piece: Duration::from_millis(300),
         next_piece: Duration::from_millis(300),
+        ..Settings::default()
     })
     .unwrap()
 }

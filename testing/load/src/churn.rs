@@ -55,7 +55,7 @@ pub async fn churn(count: usize, pinned: bool) -> anyhow::Result<Churn> {
         done += next;
         readings.push((done as f64, resident(house.pid)? as f64));
     }
-    let used = cpu(house.pid)? - begun;
+    let used = cpu(house.pid)?.saturating_sub(begun);
     house.close().await;
     let first = readings.first().map_or(0.0, |r| r.1);
     let last = readings.last().map_or(0.0, |r| r.1);

@@ -144,7 +144,8 @@ pub async fn crowd(
     let lasted = measured.elapsed();
     let logs = calls.join_all().await;
     house.close().await;
-    let (server, generator) = (after.0 - before.0, after.1 - before.1);
+    let server = after.0.saturating_sub(before.0);
+    let generator = after.1.saturating_sub(before.1);
     // In hundredths of a second.
     let all_cores = after.2.saturating_sub(before.2) as f64 / 100.0 / lasted.as_secs_f64();
     let share = |time: Duration| time.as_secs_f64() / lasted.as_secs_f64();

@@ -48,7 +48,7 @@ pub async fn speakers(people: usize, seconds: u64) -> anyhow::Result<Speakers> {
     let own = std::process::id();
     let (begun, before) = (Instant::now(), cpu(own)?);
     let mut waits = say(&engine, people, &sentences, Duration::from_secs(seconds)).await?;
-    let core = (cpu(own)? - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let core = cpu(own)?.saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64();
     waits.sort_by(f64::total_cmp);
     Ok(Speakers {
         people,

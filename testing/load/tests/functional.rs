@@ -1,4 +1,5 @@
 //! A few callers against a real server, without an opinion about time.
+#![allow(clippy::unwrap_used, reason = "a helper of tests may fail a test")]
 
 use std::process::Command;
 

@@ -1,4 +1,9 @@
 //! What the machine does, one behaviour a test. Times are seconds of virtual time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests may fail a test; an expectation is written where it is checked"
+)]
 
 use expect_test::{Expect, expect};
 use scenario::{Script, brief, broken_rule, run};

@@ -3,11 +3,9 @@
 use scenario::{Faults, Script, broken_rule, random, run};
 
 fn log(seed: u64) -> String {
-    random(seed, Faults::Many)
-        .log
-        .iter()
-        .map(|entry| format!("{entry}\n"))
-        .collect()
+    let entries = random(seed, Faults::Many).log;
+    let lines: Vec<String> = entries.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 #[test]

@@ -129,14 +129,15 @@ impl View {
             Err(problem) if problem.is_silent() => Err(problem),
             Err(problem) => {
                 tracing::debug!(%problem, "the terminal cannot be drawn on");
-                self.close()
+                self.close();
+                Ok(())
             }
             Ok(()) => Ok(()),
         }
     }
 
     /// Gives the terminal back. What follows is printed as lines.
-    pub(crate) fn close(&mut self) -> Outcome<()> {
+    pub(crate) fn close(&mut self) {
         if let Self::Screen(screen) = self {
             let turns = screen.close();
             *self = Self::Plain(Plain {
@@ -144,7 +145,6 @@ impl View {
                 turns,
             });
         }
-        Ok(())
     }
 }
 
