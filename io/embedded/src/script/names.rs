@@ -1,6 +1,9 @@
 //! People's names: how callers give them, and common given names for the recogniser.
 
-use super::{spell, words::Token};
+use super::{
+    spell,
+    words::{self, Token},
+};
 
 /// Given names that a recogniser is told to listen for, and that are taken for a name without any lead-in.
 pub(crate) const GIVEN: &[&str] = &[
@@ -568,7 +571,8 @@ pub(crate) fn find(tokens: &[Token], text: &str, asked: bool) -> Option<(String,
         if let Some((name, from, to)) = spell::letters(tokens) {
             return Some((titled(&name), from, to));
         }
-        let from = (0..words.len()).find(|&i| given(words[i]) || !no_name(words[i]))?;
+        let first = (0..words.len()).find(|&i| given(words[i]) || !no_name(words[i]));
+        let from = first.unwrap_or(words.len());
         let to = run(&words, from, 4);
         let others = words
             .iter()
@@ -577,6 +581,28 @@ pub(crate) fn find(tokens: &[Token], text: &str, asked: bool) -> Option<(String,
             .count();
         if to > from && (given(words[from]) || others <= 1) {
             best = Some((from, to));
+        }
+    }
+    // "Nine" to the question for a name: a recogniser heard a word that sounds like one.
+    if asked && best.is_none() && words.len() <= 5 {
+        let alike = |word: &str| {
+            let near = |given: &&&str| words::likeness(word, given) >= 0.7;
+            GIVEN
+                .iter()
+                .filter(near)
+                .min_by_key(|given| words::distance(word, given))
+                .copied()
+        };
+        let skip = [
+            "name", "please", "that", "this", "sorry", "know", "what", "thanks", "thank", "here",
+        ];
+        let heard = words.iter().enumerate().find_map(|(i, w)| {
+            (!skip.contains(w))
+                .then(|| alike(w).map(|given| (i, given)))
+                .flatten()
+        });
+        if let Some((i, given)) = heard {
+            return Some((titled(given), i, i + 1));
         }
     }
     if best.is_none() {
@@ -680,5 +706,7 @@ mod tests {
             Some("Anne-Marie O'Neil")
         );
         assert_eq!(name("i do not know", true), None);
+        assert_eq!(name("nine", true).as_deref(), Some("Nina"));
+        assert_eq!(name("what was that", true), None);
     }
 }

@@ -204,8 +204,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             // A goodbye is an utterance of its own, but for courtesies.
-            if !local
-                && self.ends(&intent.effect)
+            if self.ends(&intent.effect)
                 && !heard.ends_with(best.mask)
                 && heard.beside(best.mask) > 0.8 + 0.8 * heard.weight(best.mask)
             {
