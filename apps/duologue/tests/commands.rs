@@ -68,8 +68,8 @@ fn wrong_calls_end_with_two_and_say_what_is_right() {
     let bench = Bench::new();
     bench.run("talk --wrong").failed(2, &["error: ", "--wrong"]);
     bench
-        .run("talk")
-        .failed(2, &["fix: type: duologue talk --text"]);
+        .run("talk --device-in no-such-microphone")
+        .failed(1, &["type instead: duologue talk --text"]);
     bench
         .run("talk --text --brain openai")
         .failed(2, &["--llm"]);
@@ -96,6 +96,7 @@ fn every_command_has_help_with_an_example() {
         "speak",
         "transcribe",
         "voices",
+        "devices",
         "doctor",
         "agents list",
         "agents show",

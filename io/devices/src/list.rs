@@ -1,6 +1,6 @@
 //! Which devices there are, and finding one by name.
 
-use std::fmt;
+use std::{fmt, fs, path::Path};
 
 use cpal::{
     Device, Host,
@@ -48,12 +48,34 @@ pub struct DeviceInfo {
     pub format: String,
 }
 
+/// The sound system of this machine: a sound server where one answers, else ALSA, else an error.
+///
+/// ALSA without a card is not asked at all: it would write a page of its own words to standard error.
+pub(crate) fn host() -> Result<Host, DeviceError> {
+    let host = cpal::default_host();
+    if cfg!(target_os = "linux")
+        && host.id().to_string().eq_ignore_ascii_case("alsa")
+        && !has_card()
+    {
+        return Err(DeviceError::NoSoundSystem {
+            reason: "no sound server answers, and there is no sound card".to_owned(),
+        });
+    }
+    Ok(host)
+}
+
+/// Whether the kernel knows a sound card, or somebody has configured ALSA to reach one elsewhere.
+fn has_card() -> bool {
+    Path::new("/etc/asound.conf").exists()
+        || fs::read_to_string("/proc/asound/cards").is_ok_and(|cards| cards.contains('['))
+}
+
 /// Every usable device of this machine. Asks the sound system anew each time; takes tens of milliseconds.
 ///
 /// # Errors
 /// [`DeviceError::NoSoundSystem`] when nothing answers.
 pub fn list() -> Result<Vec<DeviceInfo>, DeviceError> {
-    let host = cpal::default_host();
+    let host = host()?;
     let defaults = [
         host.default_input_device().map(|device| id(&device)),
         host.default_output_device().map(|device| id(&device)),

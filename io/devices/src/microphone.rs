@@ -212,7 +212,7 @@ impl Supervisor {
 
     fn open_device(&self) -> Result<Device, DeviceError> {
         // A fresh connection: the sound server may have been started anew.
-        let host = cpal::default_host();
+        let host = list::host()?;
         let device = list::find(
             &host,
             Direction::Microphone,
