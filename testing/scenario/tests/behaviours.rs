@@ -24,8 +24,8 @@ fn a_turn_ends_after_a_short_silence() {
         expect![[r#"
             0.00  listen
             2.30  think 1: in case
-            2.34  user: what time is it please
-            2.34  adopt 1
+            2.32  user: what time is it please
+            2.32  adopt 1
             2.78  play 1
             4.10  1 finished
             4.10  listen
@@ -86,11 +86,11 @@ fn a_pause_while_dictating_a_number_is_waited_for() {
         "user: five five five (1.2) one two three four | agent: Thank you.",
         expect![[r#"
             0.00  listen
-            5.64  user: five five five one two three four
-            5.64  think 1: answer
-            6.10  play 1
-            6.75  1 finished
-            6.75  listen
+            5.84  user: five five five one two three four
+            5.84  think 1: answer
+            6.30  play 1
+            6.95  1 finished
+            6.95  listen
         "#]],
     );
 }
@@ -105,8 +105,8 @@ fn what_the_agent_asked_for_lengthens_the_patience() {
             1.88  1 finished
             1.88  listen
             5.98  think 2: in case
-            6.02  user: mia at example dot com
-            6.02  adopt 2
+            6.00  user: mia at example dot com
+            6.00  adopt 2
             6.44  play 2
             7.09  2 finished
             7.09  listen
@@ -407,13 +407,13 @@ fn speech_while_the_agent_thinks_withdraws_the_answer() {
         expect![[r#"
             0.00  listen
             2.20  think 1: in case
-            2.24  user: a table for two please
-            2.24  adopt 1
+            2.22  user: a table for two please
+            2.22  adopt 1
             2.96  cancel 1
             2.96  1 unheard
             4.10  think 2: in case
-            4.14  user: no for three please
-            4.14  adopt 2
+            4.12  user: no for three please
+            4.12  adopt 2
             6.36  play 2
             7.01  2 finished
             7.01  listen
@@ -428,8 +428,8 @@ fn a_cough_while_the_agent_thinks_changes_nothing() {
         expect![[r#"
             0.00  listen
             2.20  think 1: in case
-            2.24  user: a table for two please
-            2.24  adopt 1
+            2.22  user: a table for two please
+            2.22  adopt 1
             3.30  ignore: no words
             4.45  play 1
             5.00  1 finished
@@ -448,8 +448,8 @@ fn after_an_interruption_only_new_ids_are_played() {
             1.66  stop 1
             1.66  1 interrupted after: One two three four five
             2.88  think 2: in case
-            2.92  user: stop right there please
-            2.92  adopt 2
+            2.90  user: stop right there please
+            2.90  adopt 2
             3.26  play 2
             3.56  2 finished
             3.56  listen
@@ -466,8 +466,8 @@ fn a_tool_runs_and_the_agent_goes_on_with_its_result() {
         expect![[r#"
             0.00  listen
             2.48  think 1: in case
-            2.52  user: what is the weather please
-            2.52  adopt 1
+            2.50  user: what is the weather please
+            2.50  adopt 1
             2.74  tool 1
             2.93  play 1
             4.24  tool 1 succeeded
@@ -487,8 +487,8 @@ fn a_tool_that_hangs_times_out() {
         expect![[r#"
             0.00  listen
             2.48  think 1: in case
-            2.52  user: what is the weather please
-            2.52  adopt 1
+            2.50  user: what is the weather please
+            2.50  adopt 1
             2.68  tool 1
             7.68  tool 1 timedout
             7.68  think 2: after tools
@@ -507,16 +507,16 @@ fn speech_during_a_tool_cancels_it() {
         expect![[r#"
             0.00  listen
             2.48  think 1: in case
-            2.52  user: what is the weather please
-            2.52  adopt 1
+            2.50  user: what is the weather please
+            2.50  adopt 1
             2.68  tool 1
             4.46  tool 1 cancelled
             4.46  1 unheard
-            6.34  user: never mind that
-            6.34  think 2: answer
-            6.80  play 2
-            7.45  2 finished
-            7.45  listen
+            6.64  user: never mind that
+            6.64  think 2: answer
+            7.10  play 2
+            7.75  2 finished
+            7.75  listen
         "#]],
     );
 }
@@ -528,8 +528,8 @@ fn speech_during_an_uninterruptible_tool_is_answered_after() {
         expect![[r#"
             0.00  listen
             1.70  think 1: in case
-            1.74  user: pay now please
-            1.74  adopt 1
+            1.72  user: pay now please
+            1.72  adopt 1
             1.90  tool 1
             4.90  tool 1 succeeded
             4.90  think 2: after tools
@@ -552,8 +552,8 @@ fn two_tools_are_waited_for() {
         expect![[r#"
             0.00  listen
             2.02  think 1: in case
-            2.06  user: compare them please
-            2.06  adopt 1
+            2.04  user: compare them please
+            2.04  adopt 1
             2.22  tool 1
             2.22  tool 2
             3.22  tool 1 succeeded
@@ -597,8 +597,8 @@ fn no_re_engagement_while_a_tool_runs() {
         expect![[r#"
             0.00  listen
             2.00  think 1: in case
-            2.04  user: look it up please
-            2.04  adopt 1
+            2.02  user: look it up please
+            2.02  adopt 1
             2.20  tool 1
             6.70  tool 1 succeeded
             6.70  think 2: after tools
@@ -658,11 +658,11 @@ fn a_slow_answer_is_bridged_by_a_filler() {
         expect![[r#"
             0.00  listen
             1.92  think 1: in case
-            1.96  user: think hard please
-            1.96  adopt 1
-            2.96  think 2: filler
-            3.21  play 2
-            3.96  2 finished
+            1.94  user: think hard please
+            1.94  adopt 1
+            2.94  think 2: filler
+            3.19  play 2
+            3.94  2 finished
             4.86  play 1
             5.85  1 finished
             5.85  listen
@@ -677,8 +677,8 @@ fn a_skipped_turn_waits_for_the_user() {
         expect![[r#"
             0.00  listen
             1.92  think 1: in case
-            1.96  user: one moment please
-            1.96  adopt 1
+            1.94  user: one moment please
+            1.94  adopt 1
             2.12  cancel 1
             2.12  1 skipped
             2.12  listen
@@ -696,8 +696,8 @@ fn the_goodbye_is_heard_before_the_end() {
         expect![[r#"
             0.00  listen
             1.14  think 1: in case
-            1.18  user: bye
-            1.18  adopt 1
+            1.16  user: bye
+            1.16  adopt 1
             1.68  play 1
             4.26  1 finished
             4.26  end: AgentEnded
@@ -712,8 +712,8 @@ fn a_caller_who_interrupts_the_goodbye_keeps_the_conversation() {
         expect![[r#"
             0.00  listen
             1.14  think 1: in case
-            1.18  user: bye
-            1.18  adopt 1
+            1.16  user: bye
+            1.16  adopt 1
             1.68  play 1
             3.66  stop 1
             3.66  1 interrupted after: Goodbye and thank you for calling
@@ -734,8 +734,8 @@ fn a_farewell_does_not_interrupt_the_goodbye() {
         expect![[r#"
             0.00  listen
             1.14  think 1: in case
-            1.18  user: bye
-            1.18  adopt 1
+            1.16  user: bye
+            1.16  adopt 1
             1.68  play 1
             4.26  1 finished
             4.26  ignore: the conversation ended
