@@ -37,7 +37,7 @@ pub struct Churn {
     pub cpu: f64,
 }
 
-/// Holds short conversations, [`AT_ONCE`] at a time.
+/// Holds short conversations, `AT_ONCE` at a time.
 ///
 /// # Errors
 /// When the server cannot be started or a conversation breaks.
