@@ -2,7 +2,7 @@
 //!
 //! One line per input: `{"at":µs,"in":{…},"out":[…]}`, after a first line that names the format, the conversation and the
 //! machine's settings, so that a journal needs nothing else to replay. The
-//! words of this file's wire are its own (see [`wire`]); those of `turn` do not serialise.
+//! words of this file's wire are its own (see `wire`); those of `turn` do not serialise.
 
 mod replay;
 mod settings;
