@@ -171,6 +171,19 @@ impl Pattern {
 
     /// The best match of the pattern in an utterance.
     pub(crate) fn find(&self, tokens: &[Token], found: &[Found], ear: &Ear) -> Match {
+        // Most patterns have nothing to do with what was said: seen at once, without laying them over it.
+        let hope: f32 = self
+            .parts
+            .iter()
+            .map(|part| hope(part, tokens, found, ear))
+            .sum();
+        if hope < 0.0 {
+            return Match {
+                score: 0.0,
+                mask: 0,
+                captures: Vec::new(),
+            };
+        }
         let mut all = State::default();
         let mut captures = Vec::new();
         for part in &self.parts {
@@ -240,6 +253,32 @@ impl Pattern {
             .map(|p| p.split_whitespace().collect::<Vec<_>>().join(" "))
             .collect()
     }
+}
+
+/// What a sequence can gain at most above half of what it weighs: below nothing it cannot come near a match.
+fn hope(items: &[Item], tokens: &[Token], found: &[Found], ear: &Ear) -> f32 {
+    const HALF: f32 = GOOD - 0.2;
+    items
+        .iter()
+        .map(|item| match item {
+            Item::Word(word) => {
+                let best = ear
+                    .alike(word, tokens)
+                    .iter()
+                    .map(|a| a.likeness)
+                    .fold(0.0, f32::max);
+                words::weight(word) * (best - HALF)
+            }
+            Item::Any(_, true) => 0.0,
+            Item::Any(options, false) => options
+                .iter()
+                .map(|option| hope(option, tokens, found, ear))
+                .fold(f32::MIN, f32::max),
+            Item::Slot(_, true) => 0.5 * (1.0 - HALF),
+            Item::Slot(slot, false) if found.iter().any(|f| f.slots.contains(slot)) => 1.0 - HALF,
+            Item::Slot(..) => -HALF,
+        })
+        .sum()
 }
 
 /// "I don't want to cancel": the words are there, the wish is not.

@@ -194,10 +194,17 @@ pub(crate) fn likeness(a: &str, b: &str) -> f32 {
     if short < 3 || a.as_bytes()[0].is_ascii_digit() || b.as_bytes()[0].is_ascii_digit() {
         return 0.0;
     }
-    if stem(a) == stem(b) {
+    let (first, other) = (a.as_bytes()[0], b.as_bytes()[0]);
+    if first == other && stem(a) == stem(b) {
         return 0.95;
     }
     if short < 4 || long - short > 3 {
+        return 0.0;
+    }
+    // What neither begins nor ends alike is not alike; most words end here.
+    if class(a) != class(b)
+        && (long < 6 || a.as_bytes()[a.len() - 2..] != b.as_bytes()[b.len() - 2..])
+    {
         return 0.0;
     }
     let edits = distance(a, b) as f32;
@@ -214,6 +221,22 @@ pub(crate) fn likeness(a: &str, b: &str) -> f32 {
         return 0.7;
     }
     0.0
+}
+
+/// How a word begins, by sound; letters that a recogniser takes for each other are one.
+fn class(word: &str) -> u8 {
+    let word = word.as_bytes();
+    let silent = matches!(word, [b'k', b'n', ..] | [b'w', b'r', ..] | [b'g', b'h', ..]);
+    match word[usize::from(silent)] {
+        b'a' | b'e' | b'i' | b'o' | b'u' | b'y' => b'a',
+        b'c' | b'k' | b'q' | b's' | b'z' => b'k',
+        b'd' | b't' => b't',
+        b'b' | b'p' | b'f' | b'v' => b'p',
+        b'g' | b'j' => b'j',
+        b'm' | b'n' => b'n',
+        b'w' | b'r' => b'r',
+        other => other,
+    }
 }
 
 /// A word without its ending.
