@@ -29,6 +29,7 @@ use tokio::sync::mpsc;
 
 use engine::Run;
 use model::Script;
+pub(crate) use names::alike as names_alike;
 pub(crate) use numbers::{in_order, spoken as spoken_number};
 pub use parse::ScriptError;
 

@@ -130,6 +130,15 @@ pub(crate) fn find(tokens: &[Token], text: &str, asked: bool) -> Option<(String,
     Some((titled(name), from, to))
 }
 
+/// Whether one name may have been heard for the other.
+pub(crate) fn alike(a: &str, b: &str) -> bool {
+    let edits = words::distance(a, b);
+    a == b
+        || words::likeness(a, b) >= 0.7
+        || (edits <= 2 && words::sound(a) == words::sound(b))
+        || (edits == 1 && a.len().min(b.len()) >= 3)
+}
+
 /// How far a name goes from `from`: words that may be part of one, at most `most`.
 fn run(words: &[&str], from: usize, most: usize) -> usize {
     let mut to = from;

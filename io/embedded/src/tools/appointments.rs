@@ -259,11 +259,7 @@ fn one(
     Ok(match (fitting.as_slice(), all.as_slice()) {
         ([found], _) => Ok((**found).clone()),
         // The only appointment of that name, remembered a little wrong: told, and asked about.
-        ([], [found]) => {
-            let mut other = described(found, "other", now);
-            other["name"] = Value::from(name);
-            Err(other)
-        }
+        ([], [found]) => Err(described(found, "other", now)),
         (several, _) => {
             let list: Vec<DateTime> = if several.is_empty() {
                 all.iter().map(|e| e.at()).collect()

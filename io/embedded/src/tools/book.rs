@@ -14,6 +14,8 @@ use jiff::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::script;
+
 /// When appointments can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hours {
@@ -244,15 +246,25 @@ impl Book {
         None
     }
 
-    /// Coming appointments of a person, soonest first. A first name finds the whole name, and the other way round.
+    /// Coming appointments of a person, soonest first. A first name finds the whole name, and the other way round; where
+    /// nobody is called so, the name that sounds like it is taken, if there is only one. Read it back before acting.
     pub fn of(&self, name: &str, now: DateTime) -> Vec<&Appointment> {
-        let mut found: Vec<&Appointment> = self
-            .entries
-            .iter()
-            .filter(|e| e.at() >= now && same_person(&e.name, name))
-            .collect();
-        found.sort_by_key(|e| e.at());
-        found
+        let coming = |fits: &dyn Fn(&str) -> bool| {
+            let mut found: Vec<&Appointment> = self
+                .entries
+                .iter()
+                .filter(|e| e.at() >= now && fits(&e.name))
+                .collect();
+            found.sort_by_key(|e| e.at());
+            found
+        };
+        let exact = coming(&|other| same_person(other, name));
+        if !exact.is_empty() {
+            return exact;
+        }
+        let near = coming(&|other| sounds_alike(other, name));
+        let one = near.windows(2).all(|pair| pair[0].name == pair[1].name);
+        if one { near } else { Vec::new() }
     }
 
     /// Books an appointment.
@@ -386,6 +398,19 @@ fn same_person(a: &str, b: &str) -> bool {
     !short.is_empty() && short.iter().all(|w| long.contains(w))
 }
 
+/// Whether a recogniser may have taken one name for the other.
+fn sounds_alike(a: &str, b: &str) -> bool {
+    let words = |n: &str| {
+        n.to_lowercase()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    words(a)
+        .iter()
+        .any(|a| words(b).iter().any(|b| script::names_alike(a, b)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -436,6 +461,20 @@ mod tests {
             Err(BookError::Past)
         ));
         assert!(check(date(2026, 11, 19).at(16, 30, 0, 0)).is_ok());
+    }
+
+    #[test]
+    fn a_misheard_name_finds_the_only_one_that_sounds_like_it() {
+        let mut book = Book::new(Hours::default());
+        book.book("Rose", date(2026, 11, 19).at(10, 0, 0, 0), None, now())
+            .expect("free");
+        book.book("Tom", date(2026, 11, 19).at(11, 0, 0, 0), None, now())
+            .expect("free");
+        assert_eq!(book.of("rows", now()).len(), 1);
+        assert!(book.of("laura", now()).is_empty());
+        book.book("Ross", date(2026, 11, 19).at(12, 0, 0, 0), None, now())
+            .expect("free");
+        assert!(book.of("rows", now()).is_empty());
     }
 
     #[test]
