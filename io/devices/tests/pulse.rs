@@ -1,8 +1,6 @@
 //! Microphone and speaker through a real sound server with virtual devices.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
-
 use std::{f32::consts::TAU, time::Duration};
 
 use audio::SampleRate;
@@ -10,7 +8,6 @@ use devices::{
     DeviceError, Direction, Microphone, MicrophoneEvent, MicrophoneSettings, Speaker, SpeakerEvent,
     SpeakerSettings, list,
 };
-use support::with_sound_system;
 use tokio::time::timeout;
 
 /// One speaker, and one microphone that hears what is played into `voice`.
@@ -71,7 +68,7 @@ async fn listen(microphone: &mut Microphone, mut enough: impl FnMut(&[i16]) -> b
 
 #[test]
 fn devices_are_listed_and_chosen_by_name() {
-    with_sound_system("devices_are_listed_and_chosen_by_name", DESK, |_| {
+    soundcard::within("devices_are_listed_and_chosen_by_name", DESK, |_| {
         let all = list().unwrap();
         assert!(all.iter().any(|device| device.id == "speaker"
             && device.direction == Direction::Speaker
@@ -104,7 +101,7 @@ fn devices_are_listed_and_chosen_by_name() {
 
 #[test]
 fn a_tone_spoken_into_the_microphone_is_heard() {
-    with_sound_system(
+    soundcard::within(
         "a_tone_spoken_into_the_microphone_is_heard",
         DESK,
         |sound| {
@@ -137,12 +134,12 @@ fn a_tone_spoken_into_the_microphone_is_heard() {
 
 /// Plays into `voice` from another thread, where the sound system cannot be borrowed.
 fn support_play(folder: std::ffi::OsString, samples: &[i16]) {
-    support::SoundSystem::at(folder).play_into("voice", samples);
+    soundcard::SoundSystem::at(folder).play_into("voice", samples);
 }
 
 #[test]
 fn the_speaker_reports_what_was_heard_and_stops_at_once() {
-    with_sound_system(
+    soundcard::within(
         "the_speaker_reports_what_was_heard_and_stops_at_once",
         DESK,
         |sound| {
@@ -210,7 +207,7 @@ fn the_speaker_reports_what_was_heard_and_stops_at_once() {
 
 #[test]
 fn a_pause_resumes_from_the_exact_sample() {
-    with_sound_system("a_pause_resumes_from_the_exact_sample", DESK, |sound| {
+    soundcard::within("a_pause_resumes_from_the_exact_sample", DESK, |sound| {
         sound.pactl(&["set-default-sink", "speaker"]);
         block_on(async {
             let mut speaker = Speaker::open(SpeakerSettings::default()).await.unwrap();
@@ -243,7 +240,7 @@ fn a_pause_resumes_from_the_exact_sample() {
 
 #[test]
 fn an_unplugged_microphone_keeps_time_and_comes_back() {
-    with_sound_system(
+    soundcard::within(
         "an_unplugged_microphone_keeps_time_and_comes_back",
         DESK,
         |sound| {
@@ -253,7 +250,7 @@ fn an_unplugged_microphone_keeps_time_and_comes_back() {
                     .await
                     .unwrap();
                 listen(&mut microphone, |heard| heard.len() > 1_600).await;
-                sound.pactl(&["unload-module", "module-remap-source"]);
+                sound.unplug("module-remap-source");
                 loop {
                     match microphone.next().await.unwrap() {
                         MicrophoneEvent::Lost { .. } => break,
@@ -285,7 +282,7 @@ fn an_unplugged_microphone_keeps_time_and_comes_back() {
 
 #[test]
 fn a_removed_speaker_is_replaced_by_the_new_default() {
-    with_sound_system(
+    soundcard::within(
         "a_removed_speaker_is_replaced_by_the_new_default",
         DESK,
         |sound| {
@@ -341,7 +338,7 @@ fn odd_hardware_is_heard_as_well() {
         "module-remap-source source_name=telephone_mic master=telephone.monitor",
         "module-remap-source source_name=studio_mic master=studio.monitor",
     ];
-    with_sound_system("odd_hardware_is_heard_as_well", odd, |sound| {
+    soundcard::within("odd_hardware_is_heard_as_well", odd, |sound| {
         for (sink, source) in [("telephone", "telephone_mic"), ("studio", "studio_mic")] {
             block_on(async {
                 let mut microphone = Microphone::open(
@@ -380,7 +377,7 @@ fn odd_hardware_is_heard_as_well() {
 #[test]
 fn a_machine_without_microphones_says_what_to_do() {
     let deaf = &["module-null-sink sink_name=speaker rate=48000 channels=2"];
-    with_sound_system(
+    soundcard::within(
         "a_machine_without_microphones_says_what_to_do",
         deaf,
         |_| {
