@@ -9,6 +9,7 @@
 //! as one [`ProviderError`].
 
 pub mod asr;
+pub mod cascade;
 pub mod contract;
 mod error;
 pub mod http;

@@ -51,6 +51,13 @@ pub struct Request {
 pub enum Message {
     /// What the user said or typed.
     User(String),
+    /// What the user showed, and said or typed with it.
+    Seen {
+        /// The words; may be empty.
+        text: String,
+        /// The pictures, in order.
+        images: Vec<Image>,
+    },
     /// What the agent said, as far as it was heard, and the tools it called.
     Agent {
         /// Heard text; empty when it only called tools.
@@ -71,6 +78,15 @@ pub enum Message {
     },
     /// Something the agent should know that nobody said.
     Context(String),
+}
+
+/// A picture. Llms that cannot see refuse a request that holds one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// `https://…`, or `data:image/png;base64,…` (PNG, JPEG, WebP or a still GIF). Local servers know only the latter.
+    pub url: String,
+    /// How closely to look: `low`, `high` or `auto`. None: the provider's own.
+    pub detail: Option<String>,
 }
 
 /// A call of a tool by the llm.

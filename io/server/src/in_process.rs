@@ -1,14 +1,12 @@
 //! Agents in this process.
 
-mod cascade;
 mod llm;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use agent::{Agent, Clock, Options, Providers, config::Config};
-use cascade::Cascade;
 use protocol::agents::ErrorType;
-use providers::{ApiKey, ProviderError, tool::Tool};
+use providers::{ApiKey, ProviderError, cascade::LlmCascade, tool::Tool};
 
 use crate::{Answer, Answerer, Begun, Call, Ending, Limits, Refusal, StoredAgent, ids};
 
@@ -81,7 +79,10 @@ impl InProcess {
             .as_deref();
         if let Some(own) = llm::own(&config, wanted, &self.secrets)? {
             providers.llm = match llm::patience(&config) {
-                Some(patience) => Arc::new(Cascade::new(own, providers.llm, patience)),
+                Some(patience) => Arc::new(
+                    LlmCascade::new(vec![own, providers.llm], patience)
+                        .map_err(|error| unable(&error))?,
+                ),
                 None => own,
             };
         }

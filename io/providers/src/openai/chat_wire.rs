@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::chat::Settings;
-use crate::llm::{Event, Message, Request, ToolCall, Usage};
+use super::{chat::Settings, endpoint::Fault};
+use crate::llm::{Event, Image, Message, Request, ToolCall, Usage};
 
 /// The request's body.
 pub(super) fn body(settings: &Settings, request: &Request) -> Value {
@@ -48,6 +48,13 @@ pub(super) fn body(settings: &Settings, request: &Request) -> Value {
 fn message(message: &Message) -> Value {
     match message {
         Message::User(text) => json!({"role": "user", "content": text}),
+        Message::Seen { text, images } => {
+            let mut parts: Vec<Value> = images.iter().map(image).collect();
+            if !text.is_empty() {
+                parts.push(json!({"type": "text", "text": text}));
+            }
+            json!({"role": "user", "content": parts})
+        }
         Message::Context(text) => json!({"role": "system", "content": text}),
         Message::Agent { text, calls } if calls.is_empty() => {
             json!({"role": "assistant", "content": text})
@@ -82,6 +89,14 @@ fn message(message: &Message) -> Value {
             json!({"role": "tool", "tool_call_id": call_id, "content": content})
         }
     }
+}
+
+fn image(image: &Image) -> Value {
+    let mut url = json!({"url": image.url});
+    if let Some(detail) = &image.detail {
+        url["detail"] = json!(detail);
+    }
+    json!({"type": "image_url", "image_url": url})
 }
 
 /// The words of an error body: `{"error": {"message": …}}`, `{"error": "…"}` or `{"message": …}`.
@@ -184,11 +199,11 @@ const MOST_CALLS: usize = 64;
 
 impl Assembly {
     /// One `data:` of the stream: what can be passed on at once.
-    pub(super) fn take(&mut self, data: &str) -> Result<Vec<Event>, String> {
+    pub(super) fn take(&mut self, data: &str) -> Result<Vec<Event>, Fault> {
         let chunk: Chunk = serde_json::from_str(data)
-            .map_err(|error| format!("it sent something that is no reply: {error}"))?;
-        if chunk.error.is_some_and(|error| !error.is_null()) {
-            return Err(error_message(data).unwrap_or_else(|| "it reported an error".to_owned()));
+            .map_err(|error| Fault::new(format!("it sent something that is no reply: {error}")))?;
+        if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
+            return Err(Fault::reported(&json!({"error": error})));
         }
         let mut events = Vec::new();
         // Only the first choice is asked for; the usage chunk has none.
@@ -208,7 +223,7 @@ impl Assembly {
                 }
             }
             for call in delta.tool_calls.unwrap_or_default() {
-                self.call(call)?;
+                self.call(call).map_err(Fault::new)?;
             }
             self.finished |= choice.finish_reason.is_some();
         }
@@ -307,7 +322,7 @@ mod tests {
         let mut assembly = Assembly::default();
         let mut events = Vec::new();
         for chunk in chunks {
-            events.extend(assembly.take(chunk)?);
+            events.extend(assembly.take(chunk).map_err(|fault| fault.reason)?);
         }
         events.extend(assembly.finish()?);
         Ok(events)
@@ -338,6 +353,24 @@ mod tests {
         assert_eq!(events.len(), 3);
         assert!(
             matches!(&events[1], Event::Call(call) if call.name == "two" && call.arguments == json!({"x": 1}))
+        );
+    }
+
+    #[test]
+    fn what_was_shown_is_sent_in_parts() {
+        let seen = message(&Message::Seen {
+            text: "What is this?".to_owned(),
+            images: vec![Image {
+                url: "data:image/png;base64,AA==".to_owned(),
+                detail: Some("low".to_owned()),
+            }],
+        });
+        assert_eq!(
+            seen,
+            json!({"role": "user", "content": [
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
+                {"type": "text", "text": "What is this?"},
+            ]})
         );
     }
 

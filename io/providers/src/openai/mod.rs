@@ -2,10 +2,14 @@
 
 mod chat;
 mod chat_wire;
+mod endpoint;
 mod models;
+mod responses;
+mod responses_wire;
 
 pub use chat::{ChatCompletions, Settings};
 pub use models::{OLLAMA_URL, find_ollama, models};
+pub use responses::Responses;
 
 /// Where OpenAI itself answers.
 pub const OPENAI_URL: &str = "https://api.openai.com/v1";

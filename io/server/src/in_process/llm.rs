@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use agent::config::Config;
 use protocol::agents::ErrorType;
 use providers::{
-    ApiKey,
+    ApiKey, ProviderError,
     llm::Llm,
-    openai::{ChatCompletions, Settings},
+    openai::{ChatCompletions, Responses, Settings},
 };
 use serde_json::Value;
 
@@ -33,17 +33,19 @@ pub(super) fn own(
     let (Some(custom), Some(url)) = (custom, url) else {
         return Err(wrong("custom_llm.url is missing"));
     };
-    if custom.get("api_type").and_then(Value::as_str) == Some("responses") {
-        return Err(wrong(
-            "custom_llm.api_type \"responses\" is not supported yet; use chat_completions",
-        ));
-    }
+    let api = custom.get("api_type").and_then(Value::as_str);
+    let path = match api {
+        None | Some("chat_completions") => "/chat/completions",
+        Some("responses") => "/responses",
+        Some(other) => {
+            return Err(wrong(&format!(
+                "custom_llm.api_type {other:?} is not known; there are chat_completions and responses"
+            )));
+        }
+    };
     let defaults = Settings::default();
     let settings = Settings {
-        base_url: url
-            .trim_end_matches('/')
-            .trim_end_matches("/chat/completions")
-            .to_owned(),
+        base_url: url.trim_end_matches('/').trim_end_matches(path).to_owned(),
         key: match custom.get("api_key") {
             None | Some(Value::Null) => None,
             Some(value) => Some(secret(value, secrets, "api_key")?),
@@ -55,8 +57,12 @@ pub(super) fn own(
         headers: headers(custom, secrets)?,
         ..Settings::default()
     };
-    let llm = ChatCompletions::new(settings).map_err(|error| wrong(&error.to_string()))?;
-    Ok(Some(Arc::new(llm)))
+    let llm: Result<Arc<dyn Llm>, ProviderError> = if api == Some("responses") {
+        Responses::new(settings).map(|llm| Arc::new(llm) as _)
+    } else {
+        ChatCompletions::new(settings).map(|llm| Arc::new(llm) as _)
+    };
+    llm.map(Some).map_err(|error| wrong(&error.to_string()))
 }
 
 /// How long an agent's own llm may be silent before the server's llm answers instead: `cascade_timeout_seconds`, 2 to 15,
@@ -144,6 +150,13 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_may_speak_the_responses_api() {
+        let custom = json!({"url": "http://127.0.0.1:9/v1/responses", "model_id": "tiny", "api_type": "responses"});
+        let llm = own(&config(&custom), None, &BTreeMap::new()).unwrap();
+        assert_eq!(llm.unwrap().name(), "tiny at 127.0.0.1:9");
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let message = |custom: Value| {
             own(&config(&custom), None, &BTreeMap::new())
@@ -157,6 +170,6 @@ mod tests {
                 .contains("no secret gone")
         );
         assert!(message(json!({"url": "ftp://x"})).contains("http"));
-        assert!(message(json!({"url": "http://x", "api_type": "responses"})).contains("responses"));
+        assert!(message(json!({"url": "http://x", "api_type": "telex"})).contains("responses"));
     }
 }

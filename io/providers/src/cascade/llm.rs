@@ -1,0 +1,258 @@
+//! Another llm when the first one fails.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+
+use super::{Health, nobody};
+use crate::{
+    ProviderError,
+    llm::{Event, Generation, Llm, Request},
+};
+
+/// Llms in order of preference.
+///
+/// The next one is asked when one fails, says nothing, or has neither text nor tool call within its patience, as long as
+/// nothing of its reply has been passed on. After that its errors are passed on like everything else: half a reply cannot
+/// be taken back, and the next llm would say it again.
+#[derive(Clone)]
+pub struct LlmCascade {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    llms: Vec<Arc<dyn Llm>>,
+    patience: Duration,
+    health: Health,
+}
+
+impl LlmCascade {
+    /// `llms` in order; each but the last has `patience` for its first word or tool call.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unsupported`] when there is none.
+    pub fn new(llms: Vec<Arc<dyn Llm>>, patience: Duration) -> Result<Self, ProviderError> {
+        if llms.is_empty() {
+            return Err(nobody("llm"));
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                health: Health::new(llms.len()),
+                llms,
+                patience,
+            }),
+        })
+    }
+}
+
+impl Llm for LlmCascade {
+    fn name(&self) -> &str {
+        self.inner.llms.first().map_or("nobody", |llm| llm.name())
+    }
+
+    fn generate(&self, request: Request) -> Generation {
+        let (sender, receiver) = mpsc::channel(64);
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move {
+            tokio::select! {
+                // Whoever asked is no longer interested.
+                () = sender.closed() => {}
+                () = inner.run(&sender, request) => {}
+            }
+        });
+        receiver
+    }
+}
+
+type Sender = mpsc::Sender<Result<Event, ProviderError>>;
+
+impl Inner {
+    async fn run(&self, sender: &Sender, request: Request) {
+        let mut order = self.health.order().into_iter().peekable();
+        while let Some(index) = order.next() {
+            let Some(llm) = self.llms.get(index) else {
+                continue;
+            };
+            let generation = llm.generate(request.clone());
+            if order.peek().is_none() {
+                self.rest(sender, index, generation).await;
+                return;
+            }
+            let Err(error) = self.first(sender, index, generation).await else {
+                return;
+            };
+            tracing::warn!(%error, "asking the next llm");
+            self.health.failed(index, &error);
+        }
+    }
+
+    /// The reply of one that others stand behind. An error: nothing of it was passed on.
+    async fn first(
+        &self,
+        sender: &Sender,
+        index: usize,
+        mut events: Generation,
+    ) -> Result<(), ProviderError> {
+        let name = self
+            .llms
+            .get(index)
+            .map_or_else(String::new, |llm| llm.name().to_owned());
+        let until = Instant::now() + self.patience;
+        // What comes before the first word counts only if that word comes.
+        let mut held = Vec::new();
+        loop {
+            let event =
+                timeout_at(until, events.recv())
+                    .await
+                    .map_err(|_| ProviderError::TimedOut {
+                        provider: name.clone(),
+                        after: self.patience,
+                    })?;
+            let begins = matches!(event, Some(Ok(Event::Text(_) | Event::Call(_))));
+            match event {
+                Some(Ok(Event::Done)) | None => {
+                    return Err(ProviderError::Failed {
+                        provider: name,
+                        reason: "it said nothing".to_owned(),
+                    });
+                }
+                Some(Err(error)) => return Err(error),
+                Some(Ok(Event::Reasoning(_))) => {}
+                Some(Ok(event)) => held.push(event),
+            }
+            if begins {
+                for event in held {
+                    if sender.send(Ok(event)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                self.rest(sender, index, events).await;
+                return Ok(());
+            }
+        }
+    }
+
+    async fn rest(&self, sender: &Sender, index: usize, mut events: Generation) {
+        while let Some(event) = events.recv().await {
+            match &event {
+                Ok(Event::Done) => self.health.worked(index),
+                Ok(_) => {}
+                Err(error) => self.health.failed(index, error),
+            }
+            if sender.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::Usage;
+
+    /// Says these things; then hangs if it is to.
+    struct Says(&'static str, Vec<Result<Event, ProviderError>>, bool);
+
+    impl Llm for Says {
+        fn name(&self) -> &str {
+            self.0
+        }
+
+        fn generate(&self, _: Request) -> Generation {
+            let (sender, receiver) = mpsc::channel(8);
+            let (events, hangs) = (self.1.clone(), self.2);
+            tokio::spawn(async move {
+                for event in events {
+                    let _ = sender.send(event).await;
+                }
+                if hangs {
+                    sender.closed().await;
+                }
+            });
+            receiver
+        }
+    }
+
+    fn failed() -> Result<Event, ProviderError> {
+        Err(ProviderError::Failed {
+            provider: "first".to_owned(),
+            reason: "broken".to_owned(),
+        })
+    }
+
+    fn text(text: &str) -> Event {
+        Event::Text(text.to_owned())
+    }
+
+    fn cascade(first: Vec<Result<Event, ProviderError>>, hangs: bool) -> LlmCascade {
+        let backup = Says("backup", vec![Ok(text("backup")), Ok(Event::Done)], false);
+        LlmCascade::new(
+            vec![Arc::new(Says("first", first, hangs)), Arc::new(backup)],
+            Duration::from_secs(4),
+        )
+        .unwrap()
+    }
+
+    async fn said(cascade: &LlmCascade) -> Vec<String> {
+        let mut events = cascade.generate(Request::default());
+        let mut said = Vec::new();
+        while let Some(event) = events.recv().await {
+            said.push(match event {
+                Ok(Event::Text(text)) => text,
+                Ok(Event::Usage(_)) => "usage".to_owned(),
+                Ok(_) => "done".to_owned(),
+                Err(_) => "error".to_owned(),
+            });
+        }
+        said
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_comes_is_passed_on_whole() {
+        let usage = Event::Usage(Usage::default());
+        let reply = vec![Ok(usage), Ok(text("one")), Ok(text("two")), Ok(Event::Done)];
+        assert_eq!(
+            said(&cascade(reply, false)).await,
+            ["usage", "one", "two", "done"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_or_silence_before_the_first_word_asks_the_next() {
+        let thinks = Ok(Event::Reasoning("Let me see.".to_owned()));
+        let usage = Ok(Event::Usage(Usage::default()));
+        for (events, hangs) in [
+            (vec![failed()], false),
+            (vec![], false),
+            (vec![], true),
+            (vec![Ok(Event::Done)], false),
+            (vec![thinks.clone(), usage.clone(), failed()], false),
+            (vec![thinks, usage], true),
+        ] {
+            let cascade = cascade(events.clone(), hangs);
+            assert_eq!(said(&cascade).await, ["backup", "done"], "{events:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_in_the_middle_of_a_reply_is_told() {
+        assert_eq!(
+            said(&cascade(vec![Ok(text("one")), failed()], false)).await,
+            ["one", "error"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_hangs_costs_one_wait_and_not_one_in_every_turn() {
+        let cascade = cascade(vec![], true);
+        let began = Instant::now();
+        said(&cascade).await;
+        assert_eq!(began.elapsed().as_secs(), 4);
+        said(&cascade).await;
+        assert_eq!(began.elapsed().as_secs(), 4);
+    }
+}

@@ -1,0 +1,103 @@
+//! Another provider when one fails: the same traits over several vendors, in order of preference.
+//!
+//! * [`LlmCascade`] asks the next llm while nothing of a reply has been passed on. Half a reply is never said twice.
+//!
+//! A provider that failed is not asked first again for a while ([`COOL_DOWN`], or as long as it said itself), so that one
+//! that hangs costs one wait and not one in every turn.
+
+mod llm;
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::ProviderError;
+
+pub use llm::LlmCascade;
+
+/// How long a provider that failed is asked last.
+pub const COOL_DOWN: Duration = Duration::from_secs(30);
+/// The same for one that refused the key or is not installed: somebody has to mend that.
+const LONG_COOL_DOWN: Duration = Duration::from_mins(5);
+
+/// Which providers failed lately, shared by all conversations.
+#[derive(Debug)]
+struct Health(Mutex<Vec<Option<Instant>>>);
+
+impl Health {
+    fn new(count: usize) -> Self {
+        Self(Mutex::new(vec![None; count]))
+    }
+
+    /// All providers, the ones to prefer first. Those that failed lately come last, in their old order.
+    fn order(&self) -> Vec<usize> {
+        let now = Instant::now();
+        let until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ill = |index: &usize| until[*index].is_some_and(|until| until > now);
+        let (last, mut first): (Vec<usize>, Vec<usize>) = (0..until.len()).partition(ill);
+        first.extend(last);
+        first
+    }
+
+    fn failed(&self, index: usize, error: &ProviderError) {
+        let rest = match error {
+            // That is about the request, not about the provider.
+            ProviderError::Unsupported { .. } => return,
+            ProviderError::Unauthorised { .. } | ProviderError::Missing { .. } => LONG_COOL_DOWN,
+            ProviderError::RateLimited { retry_after, .. } => {
+                retry_after.unwrap_or(COOL_DOWN).min(LONG_COOL_DOWN)
+            }
+            _ => COOL_DOWN,
+        };
+        self.set(index, Some(Instant::now() + rest));
+    }
+
+    fn worked(&self, index: usize) {
+        self.set(index, None);
+    }
+
+    fn set(&self, index: usize, until: Option<Instant>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = all.get_mut(index) {
+            *entry = until;
+        }
+    }
+}
+
+/// A cascade needs somebody to ask.
+fn nobody(kind: &str) -> ProviderError {
+    ProviderError::Unsupported {
+        provider: kind.to_owned(),
+        reason: "no provider was named".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_failed_is_asked_last_for_a_while() {
+        let health = Health::new(3);
+        let failed = ProviderError::Failed {
+            provider: "first".to_owned(),
+            reason: "broken".to_owned(),
+        };
+        health.failed(0, &failed);
+        assert_eq!(health.order(), [1, 2, 0]);
+        tokio::time::advance(COOL_DOWN).await;
+        assert_eq!(health.order(), [0, 1, 2]);
+        let limited = ProviderError::RateLimited {
+            provider: "first".to_owned(),
+            retry_after: Some(Duration::from_secs(90)),
+        };
+        health.failed(1, &limited);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(health.order(), [0, 2, 1]);
+        health.worked(1);
+        assert_eq!(health.order(), [0, 1, 2]);
+    }
+}
