@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use file::{AgentFile, FileError};
-pub use tools::{ToolConfig, ToolKind};
+pub use tools::{Assignment, Mock, MockCondition, ToolConfig, ToolKind};
 
 /// An agent's configuration.
 #[derive(Clone, Debug, Default)]

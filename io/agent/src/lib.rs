@@ -8,13 +8,16 @@
 //! [`journal::Journal`] that replays.
 
 mod agent;
+mod assignments;
 mod clock;
 pub mod config;
 mod context;
 mod heard;
 pub mod journal;
+mod keypad;
 mod latency;
 mod link;
+mod mocks;
 mod plan;
 mod record;
 pub mod recording;

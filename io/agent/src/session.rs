@@ -20,7 +20,7 @@ use audio::Moment;
 use jiff::Zoned;
 use protocol::agents::{
     CloseCode, ConversationMetadata, DuologueServer, DynamicVariable, ErrorEvent, ErrorType,
-    Initiation, Ping, ServerEvent,
+    Initiation, Ping, ServerEvent, ToolMockConfig,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -36,6 +36,7 @@ use crate::{
     context::Context,
     heard::Track,
     journal,
+    keypad::Keys,
     latency::Moments,
     plan::{Basis, Plan, Refusal},
     record::Fact,
@@ -103,6 +104,10 @@ pub(crate) struct Session {
     ending_call: Option<(String, String)>,
     /// What an agent that has just taken over says first.
     next_words: Option<String>,
+    /// Keys that sound when their call has been answered.
+    next_keys: Option<Keys>,
+    /// Which tools answer without running.
+    mocks: ToolMockConfig,
     summary: Summary,
     over: Option<Over>,
 }
@@ -233,6 +238,8 @@ async fn run(
         fatal: None,
         ending_call: None,
         next_words: None,
+        next_keys: None,
+        mocks: wishes.tool_mock_config.unwrap_or_default(),
         summary: Summary::default(),
         over: None,
         inner,

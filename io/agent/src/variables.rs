@@ -48,6 +48,19 @@ pub(crate) fn fill(text: &str, variables: &Variables) -> Result<String, Missing>
     Ok(filled)
 }
 
+/// All of them, for tools.
+pub(crate) fn all(variables: &Variables) -> BTreeMap<String, Value> {
+    variables
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.clone(),
+                serde_json::to_value(value).unwrap_or(Value::Null),
+            )
+        })
+        .collect()
+}
+
 /// What the llm may see of them.
 pub(crate) fn shown(variables: &Variables) -> BTreeMap<String, Value> {
     variables

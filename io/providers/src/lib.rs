@@ -15,10 +15,12 @@ mod error;
 pub mod http;
 pub mod llm;
 pub mod openai;
+pub mod outbound;
 mod secret;
 pub mod tool;
 pub mod tts;
 pub mod vad;
+pub mod webhook;
 
 pub use error::ProviderError;
 pub use secret::ApiKey;

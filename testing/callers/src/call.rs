@@ -199,6 +199,7 @@ pub async fn play(
                         conversation: call.conversation.clone(),
                         arguments: tool_call.arguments.clone(),
                         now: NOW.to_owned(),
+                        ..Invocation::default()
                     })
                     .await
                 }

@@ -29,9 +29,49 @@ pub struct ToolConfig {
     pub parameters: Option<Value>,
     /// System tools: their own settings.
     pub params: Option<Value>,
+    /// Which parts of a result become dynamic variables.
+    pub assignments: Vec<Assignment>,
+    /// What it answers in tests, instead of running.
+    pub response_mocks: Vec<Mock>,
     /// Everything else.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+/// A part of a tool's result that becomes a dynamic variable.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Assignment {
+    /// The variable's name.
+    pub dynamic_variable: String,
+    /// Where the value stands in the result: names and indices with dots, such as `data.0.id`.
+    pub value_path: String,
+    /// Whether the value is taken out of what the llm and the transcript see. Default false.
+    pub sanitize: bool,
+    /// Whether lists stay lists; otherwise they become JSON text. Default false.
+    pub preserve_native_type: bool,
+}
+
+/// What a tool answers instead of running.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Mock {
+    /// What the arguments must be like. None: anything.
+    pub parameter_conditions: Vec<MockCondition>,
+    /// The answer.
+    pub mock_result: String,
+    /// Whether it is an error. Default false.
+    pub is_error: bool,
+}
+
+/// What one argument must be like.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct MockCondition {
+    /// Which argument, as a dotted path.
+    pub path: String,
+    /// `{type: anything}`, `{type: exact, expected_value}` or `{type: regex, pattern}`. Others never hold.
+    pub eval: Value,
 }
 
 /// Who runs a tool.
@@ -108,6 +148,13 @@ fn system_description(name: &str) -> &'static str {
         }
         "skip_turn" => "Say nothing and wait, when the user asks for a moment.",
         "language_detection" => "Switch to the language the user speaks.",
+        "play_keypad_touch_tone" => {
+            "Press keys of the telephone keypad, to find the way through an automated telephone menu or to enter a number it asks for."
+        }
+        "voicemail_detection" => {
+            "Call this when a voicemail system or an answering machine has answered instead of a person. It ends the call."
+        }
+        "transfer_to_number" => "Transfer the caller to a person at a telephone number.",
         _ => "",
     }
 }
@@ -125,6 +172,18 @@ fn system_parameters(name: &str) -> Value {
             "reason": text("Why the conversation is handed over."),
             "agent_number": {"type": "integer", "description": "Number of the agent that takes over."}},
             "required": ["agent_number"]}),
+        "play_keypad_touch_tone" => json!({"type": "object", "properties": {
+            "reason": text("Why these keys are pressed."),
+            "dtmf_tones": text("The keys: 0 to 9, * and #; w waits half a second, W a whole one.")},
+            "required": ["dtmf_tones"]}),
+        "voicemail_detection" => json!({"type": "object", "properties": {
+            "reason": text("What shows that it is no person.")}, "required": ["reason"]}),
+        "transfer_to_number" => json!({"type": "object", "properties": {
+            "reason": text("Why the caller is transferred."),
+            "transfer_number": text("The telephone number."),
+            "client_message": text("What the caller is told before."),
+            "agent_message": text("What the person at the number is told.")},
+            "required": ["transfer_number", "client_message", "agent_message"]}),
         _ => json!({"type": "object", "properties": {"reason": text("Why.")}}),
     }
 }

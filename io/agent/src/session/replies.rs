@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use turn::{Input, Origin, ReplyId};
 
 use super::{Session, voice::Voice};
-use crate::{context, expected_kind, record::Fact, variables};
+use crate::{context, expected_kind, keypad::Keys, record::Fact, variables};
 
 /// Said in place of an answer that could not be made.
 const APOLOGY: &str = "I am sorry, I cannot answer that right now.";
@@ -46,6 +46,8 @@ pub(super) struct Reply {
     /// System tools of a speculative reply, to be told of when it is adopted.
     pub(super) unannounced: Vec<(ToolCall, bool)>,
     pub(super) expected: Option<Expected>,
+    /// It sounds like this, and no voice is asked.
+    pub(super) keys: Option<Keys>,
     pub(super) first_token: Option<Moment>,
     pub(super) first_clause: Option<Moment>,
     pub(super) first_sound: Option<Moment>,
@@ -66,6 +68,7 @@ impl Reply {
             called: false,
             unannounced: Vec::new(),
             expected: None,
+            keys: None,
             first_token: None,
             first_clause: None,
             first_sound: None,
@@ -91,7 +94,11 @@ impl Session {
             Origin::Filler => Some(self.plan.turn.filler.clone()),
             Origin::MaxDuration => Some(self.plan.parting_message.clone().unwrap_or_default()),
             Origin::Rest { text, .. } => Some(text.clone()),
-            Origin::Tools { .. } => self.next_words.take(),
+            Origin::Tools { .. } => {
+                reply.keys = self.next_keys.take();
+                let keys = reply.keys.as_ref().map(Keys::shown);
+                keys.or_else(|| self.next_words.take())
+            }
             Origin::Turn | Origin::ReEngage => None,
         };
         if own_words.is_none() {

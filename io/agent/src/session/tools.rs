@@ -19,11 +19,21 @@ use super::{
     transfer::{self, TRANSFER, Transfer},
 };
 use crate::{
-    config::{ToolConfig, ToolKind},
+    assignments::assign,
+    config::{Assignment, ToolConfig, ToolKind},
     context::ToolResult,
+    keypad::Keys,
+    mocks,
     record::Fact,
+    variables,
 };
 
+/// Names of system tools.
+const KEYPAD: &str = "play_keypad_touch_tone";
+const VOICEMAIL: &str = "voicemail_detection";
+const NUMBER: &str = "transfer_to_number";
+/// No edge of this program reaches the telephone network.
+const NO_TELEPHONE: &str = "This conversation is not held over a telephone line that can be transferred. Tell the user that the transfer is not possible here; the number may be given to them instead.";
 /// How much of a result clients are told, in bytes.
 const LONGEST_RESULT: usize = 64 * 1024;
 
@@ -35,6 +45,7 @@ pub(super) struct Call {
     wire_id: String,
     kind: ToolType,
     runner: Runner,
+    assignments: Vec<Assignment>,
     started: Moment,
     /// Its request was told, so its result must be.
     told: bool,
@@ -51,6 +62,9 @@ enum Runner {
     Process(Arc<dyn Tool>),
     Language,
     Transfer(Result<Transfer, String>),
+    Keypad(Result<Keys, String>),
+    /// It does not run; this is its answer.
+    Known(Result<String, String>),
     Nobody,
 }
 
@@ -61,8 +75,10 @@ impl Session {
         let mut specs: Vec<ToolSpec> = self.inner.tools.iter().map(|tool| tool.spec()).collect();
         let transfers = self.options.transfer.is_some();
         let own = |name: &str| {
-            matches!(name, "end_call" | "skip_turn" | "language_detection")
-                || transfers && name == TRANSFER
+            matches!(
+                name,
+                "end_call" | "skip_turn" | "language_detection" | KEYPAD | VOICEMAIL | NUMBER
+            ) || transfers && name == TRANSFER
         };
         let known = prompt
             .tools
@@ -106,6 +122,7 @@ impl Session {
     }
 
     /// The llm calls a tool.
+    #[expect(clippy::too_many_lines, reason = "one kind of tool after the other")]
     pub(super) async fn on_call(&mut self, reply: ReplyId, call: ToolCall) {
         let config = self.tool_config(&call.name);
         let in_process = self
@@ -119,7 +136,15 @@ impl Session {
             .filter(|config| config.kind == ToolKind::System && in_process.is_none())
             .map(|config| config.system_type().to_owned());
         match system.as_deref() {
-            Some("end_call") => return self.on_end_call(reply, call).await,
+            Some("end_call") => {
+                let message = call.arguments.get("message").and_then(Value::as_str);
+                let message = message.unwrap_or_default().trim().to_owned();
+                return self.on_end_call(reply, call, message).await;
+            }
+            Some(VOICEMAIL) => {
+                let message = self.voicemail_message(config.as_ref());
+                return self.on_end_call(reply, call, message).await;
+            }
             Some("skip_turn") => return self.on_skip_turn(reply, call).await,
             _ => {}
         }
@@ -129,7 +154,19 @@ impl Session {
             .or_else(|| config.as_ref().map(ToolConfig::timeout))
             .unwrap_or(std::time::Duration::from_secs(20));
         let interruptible = config.as_ref().is_none_or(ToolConfig::is_interruptible);
+        let assignments = config
+            .as_ref()
+            .map(|config| config.assignments.clone())
+            .unwrap_or_default();
+        let mocked = self.mocked(config.as_ref(), &call);
         let (runner, kind) = match (in_process, config) {
+            (_, config) if mocked.is_some() => (
+                mocked.map_or(Runner::Nobody, Runner::Known),
+                match config.map(|config| config.kind) {
+                    Some(ToolKind::Client) => ToolType::Client,
+                    _ => ToolType::Webhook,
+                },
+            ),
             (Some(tool), config) => (
                 Runner::Process(tool),
                 match config.map(|config| config.kind) {
@@ -146,6 +183,13 @@ impl Session {
             (None, Some(config)) if config.system_type() == "language_detection" => {
                 (Runner::Language, ToolType::System)
             }
+            (None, Some(config)) if config.system_type() == KEYPAD => {
+                (Runner::Keypad(self.keys(&call.arguments)), ToolType::System)
+            }
+            (None, Some(config)) if config.system_type() == NUMBER => (
+                Runner::Known(Err(NO_TELEPHONE.to_owned())),
+                ToolType::System,
+            ),
             (None, Some(config))
                 if config.system_type() == TRANSFER && self.options.transfer.is_some() =>
             {
@@ -167,6 +211,7 @@ impl Session {
                 asked: call,
                 kind,
                 runner,
+                assignments,
                 started: self.clock.now(),
                 told: false,
                 result: None,
@@ -183,14 +228,7 @@ impl Session {
     }
 
     /// The agent wants to hang up, after what it says in this reply.
-    async fn on_end_call(&mut self, reply: ReplyId, call: ToolCall) {
-        let message = call
-            .arguments
-            .get("message")
-            .and_then(Value::as_str)
-            .unwrap_or("")
-            .trim()
-            .to_owned();
+    async fn on_end_call(&mut self, reply: ReplyId, call: ToolCall, message: String) {
         if !message.is_empty() {
             let said = self
                 .replies
@@ -202,6 +240,50 @@ impl Session {
         }
         self.system_call(reply, call, true).await;
         self.tell(Input::AgentEnds { reply });
+    }
+
+    /// What a voicemail system is told, if anything.
+    fn voicemail_message(&self, config: Option<&ToolConfig>) -> String {
+        let message = config
+            .and_then(|config| config.params.as_ref()?.get("voicemail_message")?.as_str())
+            .unwrap_or_default();
+        match variables::fill(message.trim(), &self.plan.variables) {
+            Ok(message) => message,
+            Err(missing) => {
+                self.warn(&format!(
+                    "the voicemail message is left out: the variable {} has no value",
+                    missing.0
+                ));
+                String::new()
+            }
+        }
+    }
+
+    /// The keys that a call names, where they can sound.
+    fn keys(&self, arguments: &Value) -> Result<Keys, String> {
+        if self.plan.text_only {
+            return Err("This conversation has no sound: no keys can be pressed.".to_owned());
+        }
+        let keys = arguments.get("dtmf_tones").and_then(Value::as_str);
+        Keys::parse(keys.ok_or("the argument dtmf_tones is missing")?)
+    }
+
+    /// What a tool answers that the client wants mocked. The agent's own tools are never mocked.
+    fn mocked(
+        &self,
+        config: Option<&ToolConfig>,
+        call: &ToolCall,
+    ) -> Option<Result<String, String>> {
+        if config.is_some_and(|config| config.kind == ToolKind::System) {
+            return None;
+        }
+        let mocks = config.map(|config| config.response_mocks.as_slice());
+        mocks::answer(
+            &self.mocks,
+            &call.name,
+            mocks.unwrap_or_default(),
+            &call.arguments,
+        )
     }
 
     async fn on_skip_turn(&mut self, reply: ReplyId, call: ToolCall) {
@@ -337,6 +419,7 @@ impl Session {
                     conversation: self.id.clone(),
                     arguments: tool_call.arguments,
                     now: invocation_now,
+                    variables: variables::all(&self.plan.variables),
                 };
                 let abort = self
                     .running
@@ -354,6 +437,18 @@ impl Session {
                     Err(problem) => Err(problem),
                 };
                 self.tool_finished(id, result);
+            }
+            Runner::Keypad(keys) => {
+                let result = keys.clone();
+                if let Ok(keys) = &result {
+                    self.next_keys = Some(keys.clone());
+                }
+                let result = result.map(|keys| format!("The keys {} are pressed.", keys.as_str()));
+                self.tool_finished(id, result);
+            }
+            Runner::Known(result) => {
+                let result = result.clone();
+                self.tool_answered_with(id, result.map(Value::String));
             }
             Runner::Nobody => {
                 self.tool_finished(id, Err(format!("there is no tool called {name}")));
@@ -387,13 +482,36 @@ impl Session {
 
     /// A tool of this process is done.
     pub(super) fn on_tool(&mut self, id: ToolCallId, result: Result<Value, String>) {
-        self.tool_finished(
-            id,
-            result.map(|value| match value {
+        self.tool_answered_with(id, result);
+    }
+
+    /// Takes what the conversation keeps of a result, and tells the machine that it is there.
+    fn tool_answered_with(&mut self, id: ToolCallId, result: Result<Value, String>) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let result = result.map(|value| {
+            let value = match value {
+                // Clients send JSON as text; it is only read where its parts are wanted.
+                Value::String(text) if !call.assignments.is_empty() => parsed(text),
+                value => value,
+            };
+            let mut shown = match &call.runner {
+                Runner::Process(tool) => tool.shown(&value),
+                _ => value.clone(),
+            };
+            assign(
+                &call.assignments,
+                &value,
+                &mut self.plan.variables,
+                &mut shown,
+            );
+            match shown {
                 Value::String(text) => text,
                 other => other.to_string(),
-            }),
-        );
+            }
+        });
+        self.tool_finished(id, result);
     }
 
     /// The client answers a call.
@@ -414,11 +532,12 @@ impl Session {
         let Some(id) = found else {
             return;
         };
-        let text = match result {
-            Value::String(text) => text,
-            other => other.to_string(),
+        let result = match (is_error, result) {
+            (true, Value::String(text)) => Err(text),
+            (true, other) => Err(other.to_string()),
+            (false, value) => Ok(value),
         };
-        self.tool_finished(id, if is_error { Err(text) } else { Ok(text) });
+        self.tool_answered_with(id, result);
     }
 
     fn tool_finished(&mut self, id: ToolCallId, result: Result<String, String>) {
@@ -500,7 +619,7 @@ impl Session {
                 tool_call_id: call.wire_id,
                 tool_type: call.kind,
                 is_error,
-                is_called: !matches!(call.runner, Runner::Nobody),
+                is_called: !matches!(call.runner, Runner::Nobody | Runner::Known(_)),
                 event_id,
             },
             &text,
@@ -525,6 +644,14 @@ impl Session {
             .into(),
         )
         .await;
+    }
+}
+
+/// JSON objects and lists that came as text; any other text is itself.
+fn parsed(text: String) -> Value {
+    match serde_json::from_str(&text) {
+        Ok(value @ (Value::Object(_) | Value::Array(_))) => value,
+        _ => Value::String(text),
     }
 }
 

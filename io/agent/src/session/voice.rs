@@ -121,6 +121,9 @@ impl Session {
             return;
         };
         reply.first_clause.get_or_insert(now);
+        if reply.keys.is_some() {
+            return self.sound_keys(id, text);
+        }
         let voice = reply.voice.get_or_insert_with(|| Voice {
             session: self.inner.providers.tts.start(tts::Options {
                 voice: self.plan.voice.clone(),
@@ -140,6 +143,13 @@ impl Session {
 
     pub(super) fn speak_end(&mut self, id: ReplyId) {
         let patience = self.provider_deadline();
+        if self
+            .replies
+            .get(&id)
+            .is_some_and(|reply| reply.keys.is_some())
+        {
+            return self.tell(Input::SpeechComplete { reply: id });
+        }
         if let Some(voice) = self
             .replies
             .get_mut(&id)
@@ -150,6 +160,39 @@ impl Session {
             voice.waiting.push_back(tts::Input::End);
             voice.feed();
         }
+    }
+
+    /// Keys sound in the place of a voice. The text comes in one piece or in several; all of it sounds with the first.
+    fn sound_keys(&mut self, id: ReplyId, text: String) {
+        let format = self.plan.output_format.1;
+        let Some(reply) = self.replies.get_mut(&id) else {
+            return;
+        };
+        let Some(keys) = reply.keys.as_ref().filter(|_| reply.first_sound.is_none()) else {
+            return;
+        };
+        reply.first_sound = Some(self.clock.now());
+        let samples = keys.samples(format.rate());
+        let recorded = keys.samples(RECORDED);
+        let duration = format.rate().duration_of(samples.len());
+        let alignment = vec![AlignedText {
+            text,
+            start: Duration::ZERO,
+            duration,
+        }];
+        self.facts.push_back((
+            Input::Chunk {
+                reply: id,
+                duration,
+                alignment: alignment.clone(),
+            },
+            Some(Chunk {
+                bytes: format.encode(&samples),
+                duration,
+                alignment,
+                recorded,
+            }),
+        ));
     }
 
     /// Hands over what providers have room for.

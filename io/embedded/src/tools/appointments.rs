@@ -364,6 +364,7 @@ mod tests {
             conversation: "conv_a".to_owned(),
             arguments,
             now: "2026-11-18T08:00:00+00:00[UTC]".to_owned(),
+            ..Invocation::default()
         };
         tool.call(call)
             .await

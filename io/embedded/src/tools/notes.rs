@@ -141,7 +141,7 @@ mod tests {
             .call(Invocation {
                 conversation: conversation.to_owned(),
                 arguments,
-                now: String::new(),
+                ..Invocation::default()
             })
             .await
     }
