@@ -103,6 +103,8 @@ const SHORT_ANSWER_ENDS: &[&str] = &[
     "should", "have", "has", "had",
 ];
 
+const SUBJECTS: &[&str] = &["i", "it", "we", "they", "you", "he", "she", "that"];
+
 /// Prepositions that may end a question: `what is it for`.
 const STRANDABLE: &[&str] = &[
     "to", "of", "for", "from", "with", "at", "in", "on", "by", "about", "like",
@@ -186,6 +188,12 @@ fn opens(said: &[String], last: &str) -> bool {
         && said.len() <= 4
         && SHORT_ANSWER_ENDS.contains(&last)
         && ["i", "it", "we", "they", "you", "he", "she", "that"].contains(&before);
+    // `what can you do`, but not `what I want`.
+    let asked = said.len() >= 4
+        && QUESTION_WORDS.contains(&first)
+        && !SUBJECTS.contains(&said[1].as_str())
+        && SUBJECTS.contains(&before)
+        && (SHORT_ANSWER_ENDS.contains(&last) || ["want", "need", "like", "be"].contains(&last));
     let stranded = said.len() >= 3 && QUESTION_WORDS.contains(&first) && STRANDABLE.contains(&last);
     let agreed = last == "so" && ["think", "hope", "guess", "believe", "suppose"].contains(&before);
     let pointed = last == "that"
@@ -193,7 +201,7 @@ fn opens(said: &[String], last: &str) -> bool {
         && (STRANDABLE.contains(&before)
             || ["like", "do", "want", "take", "have", "know"].contains(&before));
     let liked = last == "like" && before == "you";
-    !(short_answer || stranded || agreed || pointed || liked)
+    !(short_answer || asked || stranded || agreed || pointed || liked)
 }
 
 /// The very thing that was asked for.
@@ -327,6 +335,7 @@ mod tests {
             "so I...",
             "can you tell me if",
             "maybe we could",
+            "what I want",
         ] {
             assert_eq!(judge(text, Expected::Anything), Incomplete, "{text}");
         }
@@ -345,6 +354,8 @@ mod tests {
         }
         for text in [
             "what is it for",
+            "what can you do",
+            "what time do you have",
             "yes I do",
             "I think so",
             "yes it is",
