@@ -35,7 +35,7 @@ mod audio_bytes;
 mod audio_frame;
 pub mod client;
 mod client_event;
-mod decode;
+pub(crate) mod decode;
 mod enclave;
 mod enums;
 mod ids;

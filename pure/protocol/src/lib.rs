@@ -4,3 +4,5 @@
 //! where a side has rules to keep, a machine that keeps them.
 
 pub mod agents;
+pub mod assemblyai;
+pub mod speech;
