@@ -1,4 +1,4 @@
-//! Everything that only SQLite understands. All other files keep to what Postgres reads as well.
+//! Everything that only `SQLite` understands. All other files keep to what Postgres reads as well.
 
 use std::{path::Path, time::Duration};
 
@@ -36,7 +36,7 @@ fn options(file: &Path) -> SqliteConnectOptions {
         .pragma("secure_delete", "ON")
 }
 
-/// One connection that writes: SQLite has one writer anyway, and waiting for it in order beats being refused.
+/// One connection that writes: `SQLite` has one writer anyway, and waiting for it in order beats being refused.
 pub(crate) async fn writer(file: &Path) -> sqlx::Result<Pool> {
     SqlitePoolOptions::new()
         .max_connections(1)

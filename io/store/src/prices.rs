@@ -1,0 +1,197 @@
+//! What llms cost, from when on.
+//!
+//! Prices are written by whoever pays them, in a TOML file:
+//!
+//! ```toml
+//! [[price]]
+//! llm = "small-model"        # the model's name; a longer name that begins so and goes on with "-" or " " fits as well
+//! from = "2026-01-01"        # the first day it holds
+//! input = 0.40               # a million tokens read
+//! cached = 0.10              # a million of those that came from a cache; default: as input
+//! output = 1.60              # a million tokens written
+//! ```
+//!
+//! Where no price fits, the cost is not known, and nobody guesses.
+
+use serde::Deserialize;
+
+use crate::Usage;
+
+/// Prices, each with its first day.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Prices {
+    prices: Vec<Price>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Price {
+    llm: String,
+    from: String,
+    input: f64,
+    cached: Option<f64>,
+    output: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(default)]
+    price: Vec<Price>,
+}
+
+/// What one llm cost, in the currency of the price table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cost {
+    /// Tokens read, without those from a cache.
+    pub input: f64,
+    /// Tokens from a cache.
+    pub cached: f64,
+    /// Tokens written.
+    pub output: f64,
+}
+
+impl Cost {
+    /// All together.
+    pub fn total(self) -> f64 {
+        self.input + self.cached + self.output
+    }
+}
+
+/// The table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PriceError {
+    /// It is not a price table.
+    #[error("this is no price table: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// A day that is none, or a price below nothing.
+    #[error("the price of {llm} is wrong: {reason}")]
+    Price {
+        /// Whose.
+        llm: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Prices {
+    /// Reads a table.
+    pub fn from_toml(text: &str) -> Result<Self, PriceError> {
+        let table: Table = toml::from_str(text)?;
+        for price in &table.price {
+            let wrong = |reason: &str| PriceError::Price {
+                llm: price.llm.clone(),
+                reason: reason.to_owned(),
+            };
+            if !is_day(&price.from) {
+                return Err(wrong("from must be a day, such as \"2026-01-31\""));
+            }
+            let numbers = [price.input, price.output, price.cached.unwrap_or(0.0)];
+            if numbers.iter().any(|n| !n.is_finite() || *n < 0.0) {
+                return Err(wrong("prices are not below 0"));
+            }
+        }
+        Ok(Self {
+            prices: table.price,
+        })
+    }
+
+    /// What `usage` cost on `day` (`2026-01-31`). None: no price is known.
+    pub fn cost(&self, usage: &Usage, day: &str) -> Option<Cost> {
+        let price = self
+            .prices
+            .iter()
+            .filter(|price| price.fits(&usage.llm) && price.from.as_str() <= day)
+            .max_by(|a, b| (a.llm.len(), &a.from).cmp(&(b.llm.len(), &b.from)))?;
+        let million = |tokens: u64, price: f64| tokens as f64 * price / 1_000_000.0;
+        let cached = usage.cached_tokens.min(usage.input_tokens);
+        Some(Cost {
+            input: million(usage.input_tokens - cached, price.input),
+            cached: million(cached, price.cached.unwrap_or(price.input)),
+            output: million(usage.output_tokens, price.output),
+        })
+    }
+}
+
+impl Price {
+    fn fits(&self, llm: &str) -> bool {
+        llm.strip_prefix(&self.llm)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ' ', '@']))
+    }
+}
+
+fn is_day(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 10
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = r#"
+        [[price]]
+        llm = "tiny"
+        from = "2026-01-01"
+        input = 1.0
+        output = 4.0
+        [[price]]
+        llm = "tiny"
+        from = "2026-06-01"
+        input = 0.5
+        cached = 0.1
+        output = 2.0
+        [[price]]
+        llm = "tiny-pro"
+        from = "2026-01-01"
+        input = 10.0
+        output = 10.0
+    "#;
+
+    fn usage(llm: &str) -> Usage {
+        Usage {
+            llm: llm.to_owned(),
+            input_tokens: 1_000_000,
+            cached_tokens: 400_000,
+            output_tokens: 500_000,
+            ..Usage::default()
+        }
+    }
+
+    #[test]
+    fn the_price_of_the_day_counts() {
+        let prices = Prices::from_toml(TABLE).unwrap();
+        let total = |llm: &str, day| prices.cost(&usage(llm), day).map(Cost::total);
+        assert_eq!(total("tiny", "2026-05-31"), Some(1.0 + 2.0));
+        assert_eq!(total("tiny", "2026-06-01"), Some(0.3 + 0.04 + 1.0));
+        assert_eq!(
+            total("tiny at 127.0.0.1:9", "2026-06-01"),
+            total("tiny", "2026-06-01")
+        );
+        assert_eq!(total("tiny-pro-2", "2026-06-01"), Some(15.0));
+    }
+
+    #[test]
+    fn what_has_no_price_has_no_cost() {
+        let prices = Prices::from_toml(TABLE).unwrap();
+        assert_eq!(prices.cost(&usage("tiny"), "2025-12-31"), None);
+        assert_eq!(prices.cost(&usage("tinyother"), "2026-12-31"), None);
+        assert_eq!(Prices::default().cost(&usage("tiny"), "2026-12-31"), None);
+    }
+
+    #[test]
+    fn a_wrong_table_is_refused() {
+        for text in [
+            "[[price]]\nllm = \"x\"\nfrom = \"soon\"\ninput = 1\noutput = 1",
+            "[[price]]\nllm = \"x\"\nfrom = \"2026-01-01\"\ninput = -1\noutput = 1",
+            "[[price]]\nllm = \"x\"",
+            "prices = 1",
+        ] {
+            assert!(Prices::from_toml(text).is_err(), "{text}");
+        }
+    }
+}
