@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     ApiError, ApiKey, Region, Said,
-    http::{self, describe},
+    http::{self, TlsTrouble, describe},
     retry,
     stream::Body,
 };
@@ -352,7 +352,7 @@ impl Request<'_> {
             Ok(Err(error)) => {
                 let not_connected = error.is_connect();
                 let error = broken(self.account, error);
-                Err(if not_connected {
+                Err(if not_connected && error.is_transient() {
                     Failure::NotConnected(error)
                 } else {
                     Failure::Other(error)
@@ -416,9 +416,15 @@ pub(crate) fn broken(account: &Account, error: reqwest::Error) -> ApiError {
             after: http::CONNECT_TIMEOUT,
         };
     }
-    ApiError::Unreachable {
-        host: account.host(),
-        reason: describe(&error.without_url()),
+    let error = error.without_url();
+    let (host, reason) = (account.host(), describe(&error));
+    match TlsTrouble::find(&error) {
+        Some(trouble) => ApiError::Tls {
+            host,
+            trouble,
+            reason,
+        },
+        None => ApiError::Unreachable { host, reason },
     }
 }
 

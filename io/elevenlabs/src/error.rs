@@ -4,6 +4,8 @@ use std::{fmt, time::Duration};
 
 use serde_json::Value;
 
+use crate::http::TlsTrouble;
+
 /// Why the platform did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -64,6 +66,16 @@ pub enum ApiError {
         /// Who.
         host: String,
         /// What the network said.
+        reason: String,
+    },
+    /// No secure connection can be made.
+    #[error("no secure connection to {host}: {reason}; {}", trouble.remedy())]
+    Tls {
+        /// Who.
+        host: String,
+        /// What stands in the way.
+        trouble: TlsTrouble,
+        /// What TLS said.
         reason: String,
     },
     /// The answer is not what was documented.

@@ -1,8 +1,8 @@
 //! One way to speak HTTP and TLS, for everything that calls a vendor.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::{CertificateError, ClientConfig, RootCertStore, crypto::ring};
 
 /// How long to wait for a connection. Names, TCP and TLS together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,6 +34,72 @@ pub fn client() -> Result<reqwest::Client, String> {
         .user_agent(concat!("duologue/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| describe(&error))
+}
+
+/// What stands in the way of a secure connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsTrouble {
+    /// The other side's certificate comes from nobody who is trusted.
+    Untrusted,
+    /// Its certificate is out of date, or will only be good later: or this machine's clock is wrong.
+    OutOfDate,
+    /// Its certificate is somebody else's.
+    WrongName,
+    /// It does not speak TLS.
+    NotTls,
+    /// Anything else.
+    Other,
+}
+
+impl TlsTrouble {
+    /// The trouble with TLS among an error and its causes, if that is what it is.
+    pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            // An `io::Error` does not name what it wraps as its source.
+            let wrapped = error
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::get_ref)
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            if let Some(error) = wrapped.or_else(|| error.downcast_ref()) {
+                return Some(Self::of(error));
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// What to do about it.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Untrusted => {
+                "if a proxy opens what this machine sends, let it pass this host; a server of one's own needs a certificate of a public authority, or plain http:// within this machine"
+            }
+            Self::OutOfDate => {
+                "check this machine's clock; if it is right, the server's certificate has to be renewed"
+            }
+            Self::WrongName => "check the address: the certificate there is another host's",
+            Self::NotTls => "check the address: without TLS it is http:// or ws://",
+            Self::Other => "check this machine's clock, the address and proxies in between",
+        }
+    }
+
+    const fn of(error: &rustls::Error) -> Self {
+        use CertificateError as Bad;
+        match error {
+            rustls::Error::InvalidCertificate(bad) => match bad {
+                Bad::Expired
+                | Bad::ExpiredContext { .. }
+                | Bad::NotValidYet
+                | Bad::NotValidYetContext { .. } => Self::OutOfDate,
+                Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Self::WrongName,
+                _ => Self::Untrusted,
+            },
+            rustls::Error::InvalidMessage(_) => Self::NotTls,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// An error and its causes in one line.

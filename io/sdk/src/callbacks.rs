@@ -23,6 +23,8 @@ pub struct Callbacks {
     alignment: Shown<Alignment>,
     interruption: Told<()>,
     latency: Told<Duration>,
+    drop: Shown<End>,
+    continuation: Pair,
     event: Shown<Output>,
     end: Shown<End>,
 }
@@ -88,6 +90,20 @@ impl Callbacks {
         self
     }
 
+    /// The connection broke, and a new conversation is being begun; see [`Continuation`](crate::Continuation).
+    #[must_use]
+    pub fn on_drop(mut self, told: impl FnMut(&End) + Send + 'static) -> Self {
+        self.drop = Some(Box::new(told));
+        self
+    }
+
+    /// The conversation goes on in a new one: its id, and what the agent was told of the old one.
+    #[must_use]
+    pub fn on_continuation(mut self, told: impl FnMut(&str, &str) + Send + 'static) -> Self {
+        self.continuation = Some(Box::new(told));
+        self
+    }
+
     /// Everything, after the callback of its own.
     #[must_use]
     pub fn on_event(mut self, told: impl FnMut(&Output) + Send + 'static) -> Self {
@@ -143,6 +159,18 @@ impl Callbacks {
             Output::Event(ServerEvent::Ping { ping_event }) => {
                 if let (Some(told), Some(ms)) = (&mut self.latency, ping_event.ping_ms) {
                     told(Duration::from_millis(ms));
+                }
+            }
+            Output::Dropped(end) => {
+                if let Some(told) = &mut self.drop {
+                    told(end);
+                }
+            }
+            Output::Continued {
+                session, summary, ..
+            } => {
+                if let Some(told) = &mut self.continuation {
+                    told(&session.conversation_id, summary);
                 }
             }
             Output::Ended(end) => {

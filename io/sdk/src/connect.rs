@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use elevenlabs::{Account, ApiError, SettingsError, SignedUrl, StartOptions, Url};
+use elevenlabs::{Account, SettingsError, SignedUrl};
 use protocol::agents::{
     ClientEventKind, ConfigOverride, DynamicVariable, EnclaveSetup, Language, Source, SourceInfo,
     ToolMockConfig,
@@ -16,8 +16,9 @@ use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use crate::{
-    AudioInterface, AudioPieces, ConnectError, Conversation, Liveness, Tools, WebSocket, known,
-    websocket::Address,
+    AudioInterface, AudioPieces, ConnectError, Continuation, Conversation, Door, Liveness, Tools,
+    WebSocket,
+    door::{Target, named},
 };
 
 /// The longest wait before another attempt.
@@ -77,35 +78,23 @@ impl Agents {
     }
 }
 
-#[derive(Clone, Debug)]
-enum Target {
-    Agent(String),
-    Signed(SignedUrl),
-    Orchestrator(String),
-}
-
 /// A conversation that has not begun. [`Builder::connect`] begins it.
 ///
 /// Most settings override those of the agent for this conversation; the agent has to allow each.
 pub struct Builder {
-    account: Account,
-    target: Target,
-    access: Access,
+    door: Door,
     settings: Settings,
     tools: Tools,
     audio: Option<Box<dyn AudioInterface>>,
     pieces: AudioPieces,
-    check_agent: bool,
-    connect_timeout: Duration,
     attempts: u32,
-    liveness: Liveness,
+    continuation: Option<Continuation>,
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder")
-            .field("target", &self.target)
-            .field("access", &self.access)
+            .field("door", &self.door)
             .finish_non_exhaustive()
     }
 }
@@ -273,7 +262,7 @@ impl Builder {
     /// How the server is shown that this client may come in.
     #[must_use]
     pub const fn access(mut self, access: Access) -> Self {
-        self.access = access;
+        self.door.access = access;
         self
     }
 
@@ -281,14 +270,14 @@ impl Builder {
     /// forbidden overrides are named before anything begins. Default yes; without a key never.
     #[must_use]
     pub const fn check_agent(mut self, check: bool) -> Self {
-        self.check_agent = check;
+        self.door.check_agent = check;
         self
     }
 
     /// How long a connection may take to be made. Default 10 s.
     #[must_use]
     pub const fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect_timeout = limit;
+        self.door.connect_timeout = limit;
         self
     }
 
@@ -300,17 +289,25 @@ impl Builder {
     }
 
     /// How often it is attempted where that may help, at least once. Default 3, half a second and a second apart, with
-    /// a little chance. Never again once the conversation has begun.
+    /// a little chance. A conversation that has begun is another matter: [`Builder::continue_after_a_drop`].
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
         self
     }
 
+    /// Has a conversation whose connection breaks continued in a new one, which is told what was said. Default: not; it
+    /// ends.
+    #[must_use]
+    pub fn continue_after_a_drop(mut self, continuation: Continuation) -> Self {
+        self.continuation = Some(continuation);
+        self
+    }
+
     /// When the connection counts as dead.
     #[must_use]
     pub const fn liveness(mut self, liveness: Liveness) -> Self {
-        self.liveness = liveness;
+        self.door.liveness = liveness;
         self
     }
 
@@ -343,6 +340,19 @@ impl Builder {
             }
         };
         conversation = conversation.with_tools(self.tools);
+        if let Some(continuation) = self.continuation {
+            let door = self.door;
+            let settings = self.settings;
+            let initiation = settings.initiation.clone();
+            conversation = conversation.with_continuation(continuation, settings, move || {
+                let (door, initiation) = (door.clone(), initiation.clone());
+                Box::pin(async move {
+                    door.enter(&initiation, false)
+                        .await
+                        .map(|(socket, _)| socket)
+                })
+            });
+        }
         if let Some(audio) = self.audio {
             let started = conversation.start_audio(audio, self.pieces);
             started.map_err(|error| ConnectError::Settings {
@@ -356,7 +366,14 @@ impl Builder {
     /// Opens the connection and says nothing yet; for [`Conversation::begin`] with settings of one's own. Tried once.
     pub async fn open(self) -> Result<WebSocket, ConnectError> {
         self.check()?;
-        Box::pin(self.dial(true)).await.map(|(socket, _)| socket)
+        let initiation = &self.settings.initiation;
+        let (socket, _) = Box::pin(self.door.enter(initiation, true)).await?;
+        Ok(socket)
+    }
+
+    /// The way to the agent, to be taken as often as wanted.
+    pub fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// Takes everything the conversation begins with from `settings`, in the place of what was set so far.
@@ -380,7 +397,7 @@ impl Builder {
             })
         };
         let initiation = &self.settings.initiation;
-        if let Target::Agent(id) = &self.target
+        if let Target::Agent(id) = &self.door.target
             && (id.trim().is_empty() || id.contains(char::is_whitespace))
         {
             return wrong(
@@ -413,174 +430,27 @@ impl Builder {
     }
 
     async fn attempt(&self, first: bool) -> Result<Conversation<WebSocket>, ConnectError> {
-        let (socket, url) = self.dial(first).await?;
+        let (socket, url) = self.door.enter(&self.settings.initiation, first).await?;
         Conversation::begin(socket, self.settings.clone())
             .await
             .map_err(|error| named(error, &url))
     }
 
-    async fn dial(&self, first: bool) -> Result<(WebSocket, Url), ConnectError> {
-        let has_key = self.account.api_key().is_some();
-        let mut key = None;
-        let mut subprotocol = true;
-        let url = match &self.target {
-            Target::Agent(id) => {
-                if first && self.check_agent && has_key && self.access != Access::Public {
-                    self.consult(id).await?;
-                }
-                match self.access {
-                    Access::SignedUrl => self.signed(id).await?,
-                    Access::Automatic if has_key => self.signed(id).await?,
-                    Access::Automatic | Access::Public => self.plain(id),
-                    Access::Key => {
-                        key = Some(self.account.api_key().ok_or(ApiError::NoKey)?);
-                        self.plain(id)
-                    }
-                }
-            }
-            Target::Signed(url) => url.expose().clone(),
-            Target::Orchestrator(url) => {
-                subprotocol = false;
-                key = self
-                    .account
-                    .api_key()
-                    .filter(|_| self.access == Access::Key);
-                Url::parse(url).map_err(|error| ConnectError::Settings {
-                    what: "the orchestrator's address".to_owned(),
-                    reason: error.to_string(),
-                })?
-            }
-        };
-        let url = if subprotocol {
-            self.introduced(url)
-        } else {
-            url
-        };
-        let address = Address {
-            url: &url,
-            key,
-            subprotocol,
-        };
-        let socket = WebSocket::open(address, self.connect_timeout, self.liveness).await?;
-        Ok((socket, url))
-    }
-
-    /// Reads the agent's settings. A key that may not read them may still talk.
-    async fn consult(&self, id: &str) -> Result<(), ConnectError> {
-        match self.account.agents().get(id).await {
-            Ok(agent) => known::check(&agent, &self.settings.initiation),
-            Err(ApiError::NotFound(said)) => Err(ConnectError::NoSuchAgent {
-                agent: id.to_owned(),
-                reason: said.to_string(),
-            }),
-            Err(ApiError::Forbidden(said)) => {
-                tracing::debug!(%said, "the agent's settings may not be read");
-                Ok(())
-            }
-            Err(error) => Err(self.refused(error)),
-        }
-    }
-
-    async fn signed(&self, id: &str) -> Result<Url, ConnectError> {
-        let options = StartOptions {
-            branch_id: self.settings.initiation.branch_id.clone(),
-            environment: self.settings.initiation.environment.clone(),
-            ..StartOptions::default()
-        };
-        match self.account.signed_url(id, &options).await {
-            Ok(url) => Ok(url.expose().clone()),
-            Err(ApiError::NotFound(said)) => Err(ConnectError::NoSuchAgent {
-                agent: id.to_owned(),
-                reason: said.to_string(),
-            }),
-            Err(error) => Err(self.refused(error)),
-        }
-    }
-
-    fn refused(&self, error: ApiError) -> ConnectError {
-        match error {
-            ApiError::Unauthorised(said) => ConnectError::Unauthorised {
-                host: self
-                    .account
-                    .url("")
-                    .host_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-                reason: said.to_string(),
-            },
-            error => error.into(),
-        }
-    }
-
-    fn plain(&self, id: &str) -> Url {
-        let mut url = self.account.socket_url("/v1/convai/conversation");
-        let initiation = &self.settings.initiation;
-        let mut query = url.query_pairs_mut();
-        query.append_pair("agent_id", id);
-        if let Some(branch) = &initiation.branch_id {
-            query.append_pair("branch_id", branch);
-        }
-        drop(query);
-        url
-    }
-
-    /// With what both SDKs add to every URL.
-    fn introduced(&self, mut url: Url) -> Url {
-        let initiation = &self.settings.initiation;
-        let mut more: Vec<(&str, &str)> = Vec::new();
-        if let Some(info) = &initiation.source_info {
-            more.extend(
-                info.source
-                    .as_ref()
-                    .map(|source| ("source", source.as_str())),
-            );
-            more.extend(
-                info.version
-                    .as_ref()
-                    .map(|version| ("version", version.as_str())),
-            );
-        }
-        if let Some(environment) = &initiation.environment
-            && !url.query_pairs().any(|(name, _)| name == "environment")
-        {
-            more.push(("environment", environment));
-        }
-        if !more.is_empty() {
-            url.query_pairs_mut().extend_pairs(more);
-        }
-        url
-    }
-
     fn new(account: Account, target: Target) -> Self {
         Self {
-            account,
-            target,
-            access: Access::Automatic,
+            door: Door::new(account, target),
             settings: Settings::default(),
             tools: Tools::new(),
             audio: None,
             pieces: AudioPieces::default(),
-            check_agent: true,
-            connect_timeout: Duration::from_secs(10),
             attempts: 3,
-            liveness: Liveness::default(),
+            continuation: None,
         }
     }
 }
 
-/// Puts the host in, which a conversation does not know.
-fn named(error: ConnectError, url: &Url) -> ConnectError {
-    match error {
-        ConnectError::NotAnAgent { reason, .. } => ConnectError::NotAnAgent {
-            host: url.host_str().unwrap_or_default().to_owned(),
-            reason,
-        },
-        error => error,
-    }
-}
-
 /// Half a second, doubled each time, and up to half as much again, so that many clients do not come back at once.
-fn wait(attempt: u32) -> Duration {
+pub(crate) fn wait(attempt: u32) -> Duration {
     let base = Duration::from_millis(500 << attempt.saturating_sub(1).min(4)).min(LONGEST_WAIT);
     let chance = RandomState::new().hash_one(attempt) % 500;
     base + base * chance as u32 / 1_000

@@ -13,13 +13,17 @@ use tokio::{
 };
 
 use crate::{
-    AudioInterface, AudioPieces, Callbacks, ConnectError, Handle, Tools,
+    AudioInterface, AudioPieces, Callbacks, ConnectError, Continuation, Handle, Tools,
     audio_interface::AudioLink,
+    continuation::{Opening, Renewal},
     tools::Toolbox,
     transport::{Received, Transport},
 };
 
-/// One conversation over one transport.
+/// The id of the context that tells of a conversation that is continued.
+const CONTINUATION: &str = "duologue_continuation";
+
+/// One conversation over one transport, or over several one after the other: see [`Continuation`].
 ///
 /// What the agent does is pulled with [`Conversation::next_event`]; the client's duties (pings, stale sound, answers to
 /// tools) are kept on the way, so somebody has to keep pulling. [`Output::Send`] and [`Output::Close`] never come out:
@@ -37,6 +41,7 @@ pub struct Conversation<T> {
     commands: mpsc::Receiver<Command>,
     toolbox: Toolbox,
     audio: Option<AudioLink>,
+    renewal: Option<Renewal<T>>,
     hang_up_at: Option<Instant>,
     hanging_up: bool,
 }
@@ -47,7 +52,7 @@ enum Outgoing {
     Close(CloseCode, &'static str),
 }
 
-impl<T: Transport> Conversation<T> {
+impl<T: Transport + 'static> Conversation<T> {
     /// Begins a conversation: asks for what `settings` say and waits for the agent to name the conversation.
     pub async fn begin(transport: T, settings: Settings) -> Result<Self, ConnectError> {
         let overrides = settings.initiation.conversation_config_override.paths();
@@ -69,6 +74,7 @@ impl<T: Transport> Conversation<T> {
             commands,
             toolbox: Toolbox::new(Tools::new()),
             audio: None,
+            renewal: None,
             hang_up_at: None,
             hanging_up: false,
         };
@@ -122,6 +128,19 @@ impl<T: Transport> Conversation<T> {
         Ok(())
     }
 
+    /// Continues in a new conversation, begun with `settings` over a transport that `open` opens, when the connection
+    /// of this one breaks. [`Builder::continue_after_a_drop`](crate::Builder::continue_after_a_drop) is the easy way.
+    #[must_use]
+    pub fn with_continuation(
+        mut self,
+        how: Continuation,
+        settings: Settings,
+        open: impl FnMut() -> Opening<T> + Send + 'static,
+    ) -> Self {
+        self.renewal = Some(Renewal::new(how, settings, Box::new(open)));
+        self
+    }
+
     /// What was agreed at the beginning.
     pub const fn session(&self) -> &Session {
         &self.session
@@ -136,9 +155,12 @@ impl<T: Transport> Conversation<T> {
     pub async fn next_event(&mut self) -> Option<Output> {
         loop {
             self.flush().await;
-            if let Some(event) = self.events.pop_front() {
-                self.heed(&event);
+            if let Some(event) = self.pop() {
                 return Some(event);
+            }
+            if self.renewal.as_ref().is_some_and(Renewal::is_broken) {
+                self.reopen().await;
+                continue;
             }
             if self.client.is_over() {
                 return None;
@@ -150,6 +172,7 @@ impl<T: Transport> Conversation<T> {
                 .into_iter()
                 .chain(self.hang_up_at)
                 .min();
+            let has_room = self.renewal.as_ref().is_none_or(Renewal::has_room);
             let input = tokio::select! {
                 received = self.transport.receive() => match received {
                     Some(received) => match self.read(received) {
@@ -159,9 +182,15 @@ impl<T: Transport> Conversation<T> {
                     None => self.gone(),
                 },
                 // The handle in `self` keeps this channel open.
-                Some(command) = self.commands.recv() => Input::Command(command),
+                Some(command) = self.commands.recv(), if has_room => {
+                    self.obey(command);
+                    continue;
+                }
                 answer = self.toolbox.next() => Input::Command(answer),
-                sound = next_sound(self.audio.as_mut()) => Input::Command(Command::Audio(sound)),
+                sound = next_sound(self.audio.as_mut()) => {
+                    self.obey(Command::Audio(sound));
+                    continue;
+                }
                 () = sleep_until(deadline.unwrap_or(self.began)), if deadline.is_some() => self.due(),
             };
             self.tell(input);
@@ -177,9 +206,7 @@ impl<T: Transport> Conversation<T> {
                 self.tell(Input::Server(event));
             }
         }
-        let event = self.events.pop_front()?;
-        self.heed(&event);
-        Some(event)
+        self.pop()
     }
 
     /// Pulls events until the conversation has ended, and hands each to whoever wanted to be told.
@@ -206,13 +233,97 @@ impl<T: Transport> Conversation<T> {
 
     /// Says or does something. What was refused comes back as [`Output::Refused`].
     pub async fn command(&mut self, command: Command) {
-        self.tell(Input::Command(command));
+        self.obey(command);
         self.flush().await;
     }
 
     /// The transport.
     pub const fn transport(&self) -> &T {
         &self.transport
+    }
+
+    /// The next event that waits, as it is to be seen.
+    fn pop(&mut self) -> Option<Output> {
+        while let Some(event) = self.events.pop_front() {
+            if let Some(event) = self.renewed(event) {
+                self.heed(&event);
+                return Some(event);
+            }
+        }
+        None
+    }
+
+    /// What an event means where a conversation may be continued; none: nothing.
+    fn renewed(&mut self, event: Output) -> Option<Output> {
+        let Some(renewal) = &mut self.renewal else {
+            return Some(event);
+        };
+        match event {
+            // Whoever said goodbye is not called back.
+            Output::Ended(end) if self.hang_up_at.is_none() => renewal.ended(end),
+            Output::Started(session) => {
+                let from = std::mem::replace(&mut self.session, session.clone());
+                let (summary, waiting) = renewal.begun(&from.conversation_id);
+                if let Some(audio) = &mut self.audio
+                    && let Err(error) = audio.renew(&session)
+                {
+                    tracing::warn!(%error, "the new conversation's sound cannot be coded");
+                }
+                self.tell(Input::Command(Command::Context {
+                    text: summary.clone(),
+                    context_id: Some(CONTINUATION.to_owned()),
+                }));
+                for command in waiting {
+                    self.obey(command);
+                }
+                Some(Output::Continued {
+                    session,
+                    from: from.conversation_id,
+                    summary,
+                })
+            }
+            event => {
+                renewal.hear(&event);
+                Some(event)
+            }
+        }
+    }
+
+    /// Carries a command out, or keeps it until there is a conversation for it.
+    fn obey(&mut self, command: Command) {
+        if let Some(renewal) = &mut self.renewal {
+            let ends = matches!(command, Command::End);
+            if renewal.is_broken() || renewal.is_between() && !ends {
+                self.events.extend(renewal.keep(command));
+                return;
+            }
+            renewal.typed(&command);
+        }
+        self.tell(Input::Command(command));
+    }
+
+    /// Waits for a new connection, or the end of trying.
+    async fn reopen(&mut self) {
+        let Some(renewal) = &mut self.renewal else {
+            return;
+        };
+        let has_room = renewal.has_room();
+        tokio::select! {
+            opened = renewal.opened() => match opened {
+                Ok(transport) => {
+                    self.transport = transport;
+                    self.client = Client::new(renewal.settings());
+                    self.began = Instant::now();
+                    self.outbox.clear();
+                    self.hang_up_at = None;
+                    self.tell(Input::Opened);
+                }
+                Err(told) => self.events.extend(told),
+            },
+            Some(command) = self.commands.recv(), if has_room => self.obey(command),
+            // Nobody hears it, and whoever speaks must not be held up.
+            _ = next_sound(self.audio.as_mut()) => {}
+        }
     }
 
     /// A message for the machine; what is none becomes an event at once.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elevenlabs::ApiError;
+use elevenlabs::{ApiError, http::TlsTrouble};
 use protocol::agents::{
     CloseCode, ErrorType,
     client::{End, EndedBy},
@@ -104,12 +104,12 @@ pub enum ConnectError {
         reason: String,
     },
     /// No secure connection can be made.
-    #[error(
-        "no secure connection to {host}: {reason}; check this machine's clock, the address (ws:// or wss://), and proxies in between"
-    )]
+    #[error("no secure connection to {host}: {reason}; {}", trouble.remedy())]
     Tls {
         /// Who.
         host: String,
+        /// What stands in the way.
+        trouble: TlsTrouble,
         /// What is wrong.
         reason: String,
     },
@@ -178,9 +178,15 @@ impl ConnectError {
             ) => Self::MissingVariable { reason },
             _ if end.code == Some(TOO_MANY) => Self::Busy { reason },
             (_, EndedBy::Lost) => Self::Lost { reason },
+            (None, _) if end.code.is_some_and(may_pass) => Self::Lost { reason },
             _ => Self::Refused { reason },
         }
     }
+}
+
+/// Whether a server that closes so may take another call: it crashed, goes away, restarts or has no time.
+fn may_pass(code: CloseCode) -> bool {
+    code == CloseCode::Crashed || matches!(code, CloseCode::Other(1001 | 1012 | 1013 | 1014))
 }
 
 /// Whether `text` names the last step of `path` or the whole.

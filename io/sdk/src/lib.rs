@@ -3,13 +3,16 @@
 mod audio_interface;
 mod callbacks;
 mod connect;
+mod continuation;
 mod conversation;
+mod door;
 mod error;
 mod handle;
 mod known;
 mod relay;
 pub mod source;
 mod speaker;
+mod story;
 mod tools;
 mod transport;
 pub mod wav;
@@ -20,8 +23,10 @@ pub use audio_interface::{
 };
 pub use callbacks::Callbacks;
 pub use connect::{Access, Agents, Builder};
+pub use continuation::Continuation;
 pub use conversation::Conversation;
-pub use elevenlabs::{self as account, Account, ApiKey, Region};
+pub use door::Door;
+pub use elevenlabs::{self as account, Account, ApiKey, Region, http::TlsTrouble};
 pub use error::{ConnectError, ConversationError};
 pub use handle::{Handle, Over};
 pub use protocol::agents as wire;

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use elevenlabs::{ApiKey, Url, http};
+use elevenlabs::{
+    ApiKey, Url,
+    http::{self, TlsTrouble},
+};
 use futures_util::{Sink, Stream};
 use protocol::agents::{ClientEvent, CloseCode, DecodeError, ServerEvent};
 use tokio::{
@@ -367,7 +370,8 @@ async fn upgrade(
     // Without it small messages may wait; with an error they do.
     let _ = tcp.set_nodelay(true);
     let connector = if is_secure {
-        Connector::Rustls(Arc::new(http::tls().map_err(|reason| tls(host, reason))?))
+        let tls = http::tls().map_err(|reason| tls(host, TlsTrouble::Other, reason))?;
+        Connector::Rustls(Arc::new(tls))
     } else {
         Connector::Plain
     };
@@ -381,14 +385,18 @@ async fn upgrade(
         .map_err(|error| refusal(error, host, is_secure))
 }
 
-fn tls(host: &str, reason: String) -> Refusal {
+fn tls(host: &str, trouble: TlsTrouble, reason: String) -> Refusal {
     Refusal::Error(ConnectError::Tls {
         host: host.to_owned(),
+        trouble,
         reason,
     })
 }
 
 fn refusal(error: tungstenite::Error, host: &str, is_secure: bool) -> Refusal {
+    if is_secure && let Some(trouble) = TlsTrouble::find(&error) {
+        return tls(host, trouble, http::describe(&error));
+    }
     let host = host.to_owned();
     Refusal::Error(match error {
         tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
@@ -405,12 +413,8 @@ fn refusal(error: tungstenite::Error, host: &str, is_secure: bool) -> Refusal {
                 _ => ConnectError::NotAnAgent { host, reason },
             }
         }
-        tungstenite::Error::Tls(error) => return tls(&host, error.to_string()),
-        // What TLS has to say comes as an error of this kind.
-        tungstenite::Error::Io(error)
-            if is_secure && error.kind() == std::io::ErrorKind::InvalidData =>
-        {
-            return tls(&host, http::describe(&error));
+        tungstenite::Error::Tls(error) => {
+            return tls(&host, TlsTrouble::Other, error.to_string());
         }
         tungstenite::Error::Io(error) => ConnectError::Unreachable {
             host,

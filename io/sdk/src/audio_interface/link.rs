@@ -3,7 +3,7 @@
 use std::{fmt, io, time::Duration};
 
 use audio::{Decoder, Format, Resampler, SampleRate};
-use protocol::agents::{AudioBytes, client::Session};
+use protocol::agents::{AudioBytes, AudioFormat, client::Session};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{AudioInput, AudioInterface, AudioPieces};
@@ -37,16 +37,7 @@ impl AudioLink {
         session: &Session,
         pieces: AudioPieces,
     ) -> io::Result<Self> {
-        let format = |name: &protocol::agents::AudioFormat| {
-            name.format().ok_or_else(|| {
-                io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    format!("the agent wants sound as {name}, which cannot be coded here"),
-                )
-            })
-        };
-        let encode = format(&session.input)?;
-        let decode = format(&session.output)?;
+        let (encode, decode) = formats(session)?;
         let (input, receiver) = AudioInput::new(pieces.input);
         interface.start(input)?;
         Ok(Self {
@@ -60,6 +51,18 @@ impl AudioLink {
             played_until: Instant::now(),
             stopped: false,
         })
+    }
+
+    /// Goes on in a new conversation. What is queued is still played; sound goes in as the new one wants it.
+    pub(crate) fn renew(&mut self, session: &Session) -> io::Result<()> {
+        let (encode, decode) = formats(session)?;
+        self.encode = encode;
+        self.to_wire = Resampler::new(RATE, encode.rate());
+        self.decoder = Decoder::new(decode);
+        self.from_wire = Resampler::new(decode.rate(), RATE);
+        // What was paused was paused by a server that is gone.
+        self.interface.resume();
+        Ok(())
     }
 
     /// The next piece for the wire; waits for ever once there is no more. May be cancelled.
@@ -111,6 +114,19 @@ impl AudioLink {
             self.pieces.close();
         }
     }
+}
+
+/// How sound goes in and comes out.
+fn formats(session: &Session) -> io::Result<(Format, Format)> {
+    let format = |name: &AudioFormat| {
+        name.format().ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("the agent wants sound as {name}, which cannot be coded here"),
+            )
+        })
+    };
+    Ok((format(&session.input)?, format(&session.output)?))
 }
 
 impl Drop for AudioLink {

@@ -195,6 +195,17 @@ pub enum Output {
         /// And this reason.
         reason: &'static str,
     },
+    /// The connection broke, and a new conversation is being begun. Said by shells that continue conversations.
+    Dropped(End),
+    /// The conversation goes on in a new one. Said by shells that continue conversations; event ids begin again.
+    Continued {
+        /// What was agreed at the beginning of the new one.
+        session: Session,
+        /// The id of the old one.
+        from: String,
+        /// What the agent was told of it.
+        summary: String,
+    },
     /// The conversation is over. Comes once and last.
     Ended(End),
 }
