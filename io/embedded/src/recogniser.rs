@@ -6,6 +6,7 @@
 mod agreement;
 mod ffi;
 mod grammar;
+mod keywords;
 mod lexicon;
 mod pool;
 mod session;
@@ -48,7 +49,7 @@ impl Default for Settings {
     }
 }
 
-/// Understands English at 16 kHz. Cheap to clone; clones share the decoders. Nothing is loaded before the first sound.
+/// Understands English, at 16 kHz inside: sound at any other rate is resampled. Cheap to clone; clones share the decoders. Nothing is loaded before the first sound.
 #[derive(Clone)]
 pub struct Sphinx {
     pool: Arc<pool::Pool>,

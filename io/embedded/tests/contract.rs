@@ -1,5 +1,6 @@
 //! The embedded set keeps to what every provider keeps to, and says what is missing where it is not installed.
 
+use audio::SampleRate;
 use embedded::{Engine, Paths, recogniser::Settings};
 use providers::{ProviderError, asr, contract, tts};
 
@@ -40,7 +41,16 @@ async fn hear(
     samples: &[i16],
     expected: asr::Expected,
 ) -> Result<String, ProviderError> {
-    let mut session = engine.asr().start(asr::Options::default());
+    hear_by(engine, samples, expected, asr::Options::default()).await
+}
+
+async fn hear_by(
+    engine: &Engine,
+    samples: &[i16],
+    expected: asr::Expected,
+    options: asr::Options,
+) -> Result<String, ProviderError> {
+    let mut session = engine.asr().start(options);
     let _ = session
         .input
         .send(asr::Input::Begin {
@@ -124,6 +134,41 @@ async fn the_same_sound_gives_the_same_words_whatever_was_heard_before() -> Outc
         heard,
         hear(&engine, &first, asr::Expected::default()).await?
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_keyword_is_heard_though_no_dictionary_has_it() -> Outcome {
+    let engine = engine();
+    let speech = say(&engine, "rms", "tell me about duologue please").await?;
+    let without = hear(&engine, &speech, asr::Expected::default()).await?;
+    assert!(!without.contains("duologue"), "{without}");
+    let options = asr::Options {
+        keywords: vec!["Duologue".to_owned()],
+        ..asr::Options::default()
+    };
+    let with = hear_by(&engine, &speech, asr::Expected::default(), options).await?;
+    assert_eq!(with, "tell me about duologue please");
+    Ok(())
+}
+
+#[tokio::test]
+async fn sound_of_any_rate_is_heard() -> Outcome {
+    let engine = engine();
+    let text = "there is a problem with the light in the bathroom";
+    let speech = say(&engine, "rms", text).await?;
+    for rate in [SampleRate::HZ_24000, SampleRate::HZ_48000] {
+        let options = asr::Options {
+            rate,
+            ..asr::Options::default()
+        };
+        let speech = audio::resample(&speech, SampleRate::HZ_16000, rate);
+        let heard = hear_by(&engine, &speech, asr::Expected::default(), options).await?;
+        assert!(
+            heard.starts_with("there is a problem with the light"),
+            "{rate}: {heard}"
+        );
+    }
     Ok(())
 }
 

@@ -307,13 +307,21 @@ impl Decoder {
         }
     }
 
-    /// Teaches a word. `phones` are separated by spaces.
-    pub(super) fn add_word(&mut self, word: &str, phones: &str) -> bool {
+    /// Teaches a word, before an utterance. `phones` are separated by spaces. A decoder with a language model can hear it as
+    /// any other rare word once a word was taught with `ready`, which builds the search anew.
+    pub(super) fn add_word(&mut self, word: &str, phones: &str, ready: bool) -> bool {
         let (Ok(word), Ok(phones)) = (CString::new(word), CString::new(phones)) else {
             return false;
         };
-        // SAFETY: the decoder is alive and copies both strings.
-        unsafe { (self.sphinx.add_word)(self.raw.as_ptr(), word.as_ptr(), phones.as_ptr(), 0) >= 0 }
+        // SAFETY: the decoder is alive, between utterances, and copies both strings.
+        unsafe {
+            (self.sphinx.add_word)(
+                self.raw.as_ptr(),
+                word.as_ptr(),
+                phones.as_ptr(),
+                c_int::from(ready),
+            ) >= 0
+        }
     }
 
     /// Listens by this JSGF grammar from the next utterance on. All of its words must be known.

@@ -13,12 +13,15 @@ use super::{
     PROVIDER, agreement,
     ffi::{Decoder, Normalisation, Sphinx},
     grammar::{self, Grammar},
+    keywords::{self, Keywords},
     lexicon::Lexicon,
 };
 use crate::paths::{Paths, missing};
 
 /// A grammar decoder that has learnt more words than this is made anew.
 const MOST_WORDS: usize = 20_000;
+/// The same for keywords and the free decoder: each is a word that somebody else's sound can be mistaken for.
+const MOST_KEYWORDS: usize = 1_000;
 /// How well expected words must fit the sound to be believed, in log-likelihood per frame against the best of all sounds,
 /// and how alike they must sound to what was heard freely. Voices measured -29 to -49 on what was expected and -66 to
 /// -120 on what was not.
@@ -138,6 +141,8 @@ pub(super) struct Ears {
     jsgf: String,
     /// What `narrow` has been taught.
     taught: BTreeSet<String>,
+    /// The keywords that `free` has been taught.
+    keywords: BTreeSet<String>,
     /// A channel nobody has spoken on.
     fresh: Normalisation,
     /// Whether `narrow` listens to this utterance.
@@ -148,17 +153,7 @@ impl Ears {
     fn new(sphinx: &Arc<Sphinx>, model: &Path) -> Result<Self, ProviderError> {
         model_files(model)?;
         let model = model.display().to_string();
-        let mut free = Decoder::new(
-            Arc::clone(sphinx),
-            &arguments(
-                &model,
-                &[
-                    ("-lm", &format!("{model}/en-us.lm.bin")),
-                    ("-dict", &format!("{model}/cmudict-en-us.dict")),
-                    ("-fwdflat", "no"),
-                ],
-            ),
-        )?;
+        let mut free = free(sphinx, &model)?;
         Ok(Self {
             fresh: free.normalisation(),
             sphinx: Arc::clone(sphinx),
@@ -167,6 +162,7 @@ impl Ears {
             narrow: None,
             jsgf: String::new(),
             taught: BTreeSet::new(),
+            keywords: BTreeSet::new(),
             listens: false,
         })
     }
@@ -175,8 +171,10 @@ impl Ears {
     pub(super) fn begin(
         &mut self,
         known: Option<&Normalisation>,
+        keywords: &Keywords,
         grammar: Option<&Grammar>,
     ) -> Result<(), ProviderError> {
+        self.learn(keywords)?;
         let known = known.unwrap_or(&self.fresh).clone();
         self.free.begin()?;
         self.free.normalise(&known);
@@ -205,7 +203,7 @@ impl Ears {
 
     /// The free text so far.
     pub(super) fn text(&mut self) -> String {
-        self.free.text()
+        keywords::readable(&self.free.text())
     }
 
     /// Ends the utterance: what was said, and what is known about the channel now. With `whole`, the utterance is heard
@@ -224,7 +222,7 @@ impl Ears {
             self.free.end();
         }
         let mut heard = Heard {
-            free: self.free.text(),
+            free: self.text(),
             ..Heard::default()
         };
         if self.listens
@@ -244,6 +242,31 @@ impl Ears {
         }
         self.listens = false;
         Ok((heard, channel))
+    }
+
+    /// Teaches the free recogniser what it does not know yet. What other conversations taught it stays: a few rare words
+    /// among thousands, and building the search anew for every utterance costs more than they confuse.
+    fn learn(&mut self, keywords: &Keywords) -> Result<(), ProviderError> {
+        let new: Vec<(&str, &str)> = keywords
+            .iter()
+            .filter(|(name, _)| !self.keywords.contains(*name))
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        if self.keywords.len() + new.len() > MOST_KEYWORDS && !self.keywords.is_empty() {
+            self.free = free(&self.sphinx, &self.model)?;
+            self.keywords.clear();
+            return self.learn(keywords);
+        }
+        let last = new.len() - 1;
+        for (at, (name, sounds)) in new.into_iter().enumerate() {
+            if !self.free.add_word(name, sounds, at == last) {
+                tracing::debug!(name, sounds, "a keyword cannot be taught");
+            }
+            self.keywords.insert(name.to_owned());
+        }
+        Ok(())
     }
 
     fn listen_by(&mut self, grammar: &Grammar) -> Result<bool, ProviderError> {
@@ -281,7 +304,7 @@ impl Ears {
                 } else {
                     format!("{word}({})", at + 1)
                 };
-                if !narrow.add_word(&name, phones) && at == 0 {
+                if !narrow.add_word(&name, phones, false) && at == 0 {
                     return Ok(false);
                 }
             }
@@ -335,6 +358,21 @@ fn fit(decoder: &mut Decoder) -> f32 {
     } else {
         fit as f32 / frames as f32
     }
+}
+
+/// A decoder that hears anything.
+fn free(sphinx: &Arc<Sphinx>, model: &str) -> Result<Decoder, ProviderError> {
+    Decoder::new(
+        Arc::clone(sphinx),
+        &arguments(
+            model,
+            &[
+                ("-lm", &format!("{model}/en-us.lm.bin")),
+                ("-dict", &format!("{model}/cmudict-en-us.dict")),
+                ("-fwdflat", "no"),
+            ],
+        ),
+    )
 }
 
 fn arguments(model: &str, more: &[(&str, &str)]) -> Vec<String> {

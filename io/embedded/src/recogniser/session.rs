@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use audio::SampleRate;
+use audio::{Resampler, SampleRate};
 use providers::{
     ProviderError,
     asr::{Event, Input, Options},
@@ -13,6 +13,7 @@ use super::{
     PROVIDER,
     ffi::Normalisation,
     grammar::{self, Grammar},
+    keywords::Keywords,
     pool::{Lease, Pool},
     stable::Stable,
 };
@@ -37,6 +38,7 @@ pub(super) async fn run(
         partials: options.partials,
         longest: RATE.samples_in(longest),
         channel: None,
+        keywords: None,
         texts: texts.clone(),
     };
     tokio::select! {
@@ -55,21 +57,13 @@ async fn listen(
     options: &Options,
     sound: &mut mpsc::Receiver<Input>,
 ) -> Result<(), ProviderError> {
-    let unsupported = |reason| {
-        Err(ProviderError::Unsupported {
-            provider: PROVIDER.to_owned(),
-            reason,
-        })
-    };
-    if options.rate != RATE {
-        return unsupported(format!("it hears sound at {RATE}, not {}", options.rate));
-    }
     if !options.language.is_empty() && !options.language.starts_with("en") {
-        return unsupported(format!(
-            "it understands English, not {:?}",
-            options.language
-        ));
+        return Err(ProviderError::Unsupported {
+            provider: PROVIDER.to_owned(),
+            reason: format!("it understands English, not {:?}", options.language),
+        });
     }
+    let mut resampler = Resampler::new(options.rate, RATE);
     let mut current: Option<Utterance> = None;
     loop {
         let waiting = current
@@ -95,7 +89,9 @@ async fn listen(
             }) => {
                 // One that was never ended is forgotten.
                 drop(current.take());
+                conversation.keywords(&options.keywords).await?;
                 let grammar = conversation.grammar(expected).await?;
+                resampler = Resampler::new(options.rate, RATE);
                 current = Some(Utterance {
                     id: utterance,
                     grammar,
@@ -110,6 +106,7 @@ async fn listen(
                 let Some(utterance) = current.as_mut() else {
                     continue;
                 };
+                let samples = resampler.push(&samples);
                 let room = conversation
                     .longest
                     .saturating_sub(utterance.samples.len())
@@ -124,6 +121,7 @@ async fn listen(
             }
             Some(Input::End) => {
                 if let Some(mut utterance) = current.take() {
+                    utterance.samples.extend(resampler.flush());
                     if let Some(waiting) = utterance.waiting.take() {
                         let place = waiting.await.map_err(|_| stopped())?;
                         conversation.lease(&mut utterance, place).await?;
@@ -152,6 +150,8 @@ struct Conversation {
     longest: usize,
     /// What is known about the speaker's channel.
     channel: Option<Normalisation>,
+    /// What is likely throughout; none before the first utterance.
+    keywords: Option<Arc<Keywords>>,
     texts: mpsc::Sender<Sent>,
 }
 
@@ -168,6 +168,20 @@ struct Utterance {
 }
 
 impl Conversation {
+    /// Looks up how the keywords sound, once.
+    async fn keywords(&mut self, terms: &[String]) -> Result<(), ProviderError> {
+        if self.keywords.is_none() {
+            self.keywords = Some(if terms.is_empty() {
+                Arc::default()
+            } else {
+                let pool = Arc::clone(&self.pool);
+                let terms = terms.to_vec();
+                blocking(move || Ok(Arc::new(Keywords::new(&terms, &*pool.lexicon()?)))).await?
+            });
+        }
+        Ok(())
+    }
+
     async fn grammar(
         &self,
         expected: providers::asr::Expected,
@@ -188,9 +202,12 @@ impl Conversation {
         let pool = Arc::clone(&self.pool);
         let channel = self.channel.clone();
         let grammar = utterance.grammar.clone();
+        let keywords = self.keywords.clone().unwrap_or_default();
         let lease = blocking(move || {
             let mut lease = pool.lease(place)?;
-            lease.ears()?.begin(channel.as_ref(), grammar.as_deref())?;
+            lease
+                .ears()?
+                .begin(channel.as_ref(), &keywords, grammar.as_deref())?;
             Ok(lease)
         })
         .await?;
