@@ -7,7 +7,7 @@ CARGO ?= cargo
 # How many of the machine's cores the tests may use at once.
 TEST_THREADS ?= num-cpus
 
-.PHONY: help run build test test-packages check unit sdk sdk-latest docs packages nextest bench simulate callers live clean
+.PHONY: help run build test test-packages check unit sdk sdk-latest docs packages nextest bench simulate callers turns echo load live clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -59,6 +59,15 @@ simulate: ## ten thousand scripted callers on virtual time
 callers: packages ## the bundled agents against people who do not know their scripts
 	$(CARGO) run --quiet --release --package xtask -- callers --agent all --mode text
 	$(CARGO) run --quiet --release --package xtask -- callers --agent all --mode voice
+
+turns: packages ## turn-taking on the held-out half of the corpus
+	$(CARGO) run --quiet --release --package xtask -- turns --held-out
+
+echo: packages ## the agent's own echo, and people who speak into it
+	$(CARGO) run --quiet --release --package xtask -- echo
+
+load: packages ## four hundred conversations on one core
+	$(CARGO) run --quiet --release --package xtask -- load --sessions 400
 
 live: build ## one conversation with a real account, when a key is there
 	@scripts/live.sh
