@@ -54,35 +54,33 @@ struct Entry {
 
 impl Journal {
     /// A journal that goes into `writer`.
-    pub fn new(mut writer: impl Write + Send + 'static) -> Self {
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
         let (lines, mut waiting) = mpsc::channel(WAITING_LINES);
         let trouble = std::sync::Arc::new(std::sync::Mutex::new(None));
         let told = std::sync::Arc::clone(&trouble);
         thread::spawn(move || {
-            let mut broken = false;
+            // Gone after the first failure: what follows a gap does not replay.
+            let mut writer = Some(writer);
             while let Some(line) = waiting.blocking_recv() {
-                let result = match line {
-                    Line::Text(_) if broken => Ok(()),
-                    Line::Text(text) => writer.write_all(text.as_bytes()),
-                    Line::Flush(done) => {
-                        let result = writer.flush();
-                        let _ = done.send(());
-                        result
-                    }
+                let Some(open) = &mut writer else {
+                    continue;
                 };
+                let (mut result, done) = match line {
+                    Line::Text(text) => (open.write_all(text.as_bytes()), None),
+                    Line::Flush(done) => (Ok(()), Some(done)),
+                };
+                if result.is_ok() && (done.is_some() || waiting.is_empty()) {
+                    result = open.flush();
+                }
                 if let Err(error) = result {
-                    broken = true;
+                    writer = None;
                     complain(
                         &told,
                         format!("the journal cannot be written and stops here: {error}"),
                     );
                 }
-                if waiting.is_empty() && !broken && writer.flush().is_err() {
-                    broken = true;
-                    complain(
-                        &told,
-                        "the journal cannot be written and stops here".to_owned(),
-                    );
+                if let Some(done) = done {
+                    let _ = done.send(());
                 }
             }
         });
