@@ -3,6 +3,7 @@
 mod folder;
 mod merge;
 mod page;
+mod tools;
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +15,11 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use self::folder::AgentFolder;
-pub(crate) use self::{merge::merge, page::PageQuery};
+pub(crate) use self::{
+    merge::merge,
+    page::PageQuery,
+    tools::{add_tools, prompt_of},
+};
 use crate::{
     Problem, ids,
     shelf::{Kind, Shelf},

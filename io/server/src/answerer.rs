@@ -7,7 +7,7 @@ use protocol::agents::{
 };
 use tokio::sync::mpsc;
 
-use crate::StoredAgent;
+use crate::{Registry, StoredAgent};
 
 /// Begins conversations. One for the whole server.
 pub trait Answerer: Send + Sync {
@@ -25,6 +25,8 @@ pub struct Call {
     pub conversation_id: String,
     /// Who is called. At the self-hosted door an agent made of what the caller sent. Its tools are all by value.
     pub agent: Arc<StoredAgent>,
+    /// All agents of the server: those to whom this one may hand over.
+    pub registry: Arc<Registry>,
     /// What the caller of the self-hosted door sent.
     pub setup: Option<Box<EnclaveSetup>>,
     /// What the caller asks for. It is also the first message on the link.

@@ -32,7 +32,7 @@ use crate::{
 pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) origins: Origins,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) answerer: Arc<dyn Answerer>,
     pub(crate) signer: Signer,
     pub(crate) admission: Arc<Admission>,
@@ -104,7 +104,7 @@ impl Server {
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
             settings,
-            registry,
+            registry: Arc::new(registry),
             answerer,
         };
         Ok(Self {

@@ -4,11 +4,11 @@ mod llm;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use agent::{Agent, Clock, Options, Providers, config::Config};
+use agent::{Agent, Clock, Options, Providers, Resolver, config::Config};
 use protocol::agents::ErrorType;
 use providers::{ApiKey, ProviderError, cascade::LlmCascade, tool::Tool};
 
-use crate::{Answer, Answerer, Begun, Call, Ending, Limits, Refusal, StoredAgent, ids};
+use crate::{Answer, Answerer, Begun, Call, Ending, Limits, Refusal, Registry, StoredAgent, ids};
 
 /// Gives agents what they hear, think and speak with. The program wires vendors in here.
 pub trait Engine: Send + Sync {
@@ -29,9 +29,48 @@ pub struct Equipment {
 
 /// Runs every conversation as a task of this process.
 pub struct InProcess {
+    maker: Arc<Maker>,
+    options: Options,
+}
+
+/// Makes agents of what is stored.
+struct Maker {
     engine: Arc<dyn Engine>,
     secrets: BTreeMap<String, ApiKey>,
-    options: Options,
+}
+
+impl Maker {
+    /// `wanted` is the caller's own choice of llm.
+    fn make(&self, stored: &StoredAgent, wanted: Option<&str>) -> Result<Agent, Refusal> {
+        let config = Config::from_value(stored.document.clone())
+            .map_err(|error| Refusal::new(ErrorType::ValueError, error.to_string()))?;
+        let Equipment {
+            mut providers,
+            tools,
+        } = self.engine.equip(stored).map_err(|error| unable(&error))?;
+        if let Some(own) = llm::own(&config, wanted, &self.secrets)? {
+            providers.llm = match llm::patience(&config) {
+                Some(patience) => Arc::new(
+                    LlmCascade::new(vec![own, providers.llm], patience)
+                        .map_err(|error| unable(&error))?,
+                ),
+                None => own,
+            };
+        }
+        Ok(Agent::new(stored.id.clone(), config, providers, tools))
+    }
+
+    /// Finds the agents to whom others hand over.
+    fn resolver(self: &Arc<Self>, registry: &Arc<Registry>) -> Resolver {
+        let (maker, registry) = (Arc::clone(self), Arc::clone(registry));
+        Arc::new(move |id| {
+            let stored = registry.with_tools(registry.get(id)?, None);
+            maker
+                .make(&stored, None)
+                .inspect_err(|refusal| tracing::warn!(agent = id, %refusal, "cannot take over"))
+                .ok()
+        })
+    }
 }
 
 impl InProcess {
@@ -48,8 +87,7 @@ impl InProcess {
             ..Options::default()
         };
         Self {
-            engine,
-            secrets,
+            maker: Arc::new(Maker { engine, secrets }),
             options,
         }
     }
@@ -63,13 +101,6 @@ impl InProcess {
     }
 
     fn begin(&self, call: Call) -> Result<Begun, Refusal> {
-        let stored = &call.agent;
-        let config = Config::from_value(stored.document.clone())
-            .map_err(|error| Refusal::new(ErrorType::ValueError, error.to_string()))?;
-        let Equipment {
-            mut providers,
-            tools,
-        } = self.engine.equip(stored).map_err(|error| unable(&error))?;
         let wanted = call
             .initiation
             .conversation_config_override
@@ -77,16 +108,7 @@ impl InProcess {
             .prompt
             .llm
             .as_deref();
-        if let Some(own) = llm::own(&config, wanted, &self.secrets)? {
-            providers.llm = match llm::patience(&config) {
-                Some(patience) => Arc::new(
-                    LlmCascade::new(vec![own, providers.llm], patience)
-                        .map_err(|error| unable(&error))?,
-                ),
-                None => own,
-            };
-        }
-        let agent = Agent::new(stored.id.clone(), config, providers, tools);
+        let agent = self.maker.make(&call.agent, wanted)?;
         let (link, edge) = agent::link();
         // Every conversation counts from its own beginning, or its recording would begin with all the silence since the
         // server started.
@@ -101,6 +123,12 @@ impl InProcess {
                 trusted: call.trusted,
                 seed: ids::seed(),
                 clock,
+                transfer: Some(
+                    self.options
+                        .transfer
+                        .clone()
+                        .unwrap_or_else(|| self.maker.resolver(&call.registry)),
+                ),
                 ..self.options.clone()
             },
         );

@@ -5,16 +5,17 @@
 
 mod common;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-
 use common::{
-    Caller, House,
-    fakes::{Brain, Fake, HEARD, call, text},
-    open,
+    House,
+    desk::{self, begin, next, say, sound, text_only},
+    fakes::{HEARD, TELL, call, text},
 };
 use providers::llm::{Event, Message, Request};
 use serde_json::{Value, json};
-use server::{InProcess, Origin, StoredAgent};
+
+async fn house(changes: Value) -> House {
+    desk::house(changes, brain).await
+}
 
 const STORY: &str = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty.";
 
@@ -39,107 +40,6 @@ fn brain(request: &Request) -> Vec<Event> {
         _ => vec![text(STORY)],
     }
 }
-
-const TOOLS: &str = r#"[{"type": "client", "name": "find_order", "description": "Finds.", "expects_response": true,
-    "response_timeout_secs": 1, "parameters": {"type": "object", "properties": {"order": {"type": "string"}}}}]"#;
-
-/// The desk with `changes`; all events are subscribed unless the changes say otherwise.
-fn desk(changes: Value) -> StoredAgent {
-    let toml = "name = \"Desk\"\n[conversation_config.agent]\nfirst_message = \"Hi there.\"";
-    let mut agent = StoredAgent::from_file("desk", toml, Origin::Bundled).unwrap();
-    let all = [
-        "audio",
-        "agent_response",
-        "agent_response_correction",
-        "agent_chat_response_part",
-        "interruption",
-        "user_transcript",
-        "tentative_user_transcript",
-        "agent_tool_request",
-        "agent_tool_response",
-        "agent_tool_response_full_payload",
-        "vad_score",
-        "context_usage",
-    ];
-    let base = json!({"conversation_config": {
-        "conversation": {"client_events": all},
-        "agent": {"prompt": {"prompt": "Be short.", "tools": serde_json::from_str::<Value>(TOOLS).unwrap(),
-            "built_in_tools": {"end_call": {"name": "end_call"}, "skip_turn": {"name": "skip_turn"}}}}}});
-    for more in [base, changes] {
-        put(&mut agent.document, more);
-    }
-    agent
-}
-
-fn put(document: &mut Value, changes: Value) {
-    match (document, changes) {
-        (Value::Object(document), Value::Object(changes)) => {
-            for (name, change) in changes {
-                put(document.entry(name).or_insert(Value::Null), change);
-            }
-        }
-        (document, changes) => *document = changes,
-    }
-}
-
-async fn house(changes: Value) -> House {
-    house_with(changes, brain).await
-}
-
-async fn house_with(changes: Value, brain: Brain) -> House {
-    let mut settings = open();
-    settings.limits.ping = Duration::from_millis(100);
-    let answerer = InProcess::new(Arc::new(Fake(brain)), BTreeMap::new(), &settings.limits);
-    House::with(settings, Arc::new(answerer), vec![desk(changes)]).await
-}
-
-async fn begin(house: &House, initiation: Value) -> Caller {
-    let mut caller = house.call("agent_id=desk").await;
-    let mut message = json!({"type": "conversation_initiation_client_data"});
-    put(&mut message, initiation);
-    caller.say(&message).await;
-    caller
-}
-
-fn text_only() -> Value {
-    json!({"conversation_config_override": {"text_only": true}})
-}
-
-async fn say(caller: &mut Caller, words: &str) {
-    caller
-        .say(&json!({"type": "user_message", "text": words}))
-        .await;
-}
-
-/// The next message of this kind; pings are answered meanwhile.
-async fn next(caller: &mut Caller, kind: &str) -> Value {
-    loop {
-        let message = caller.next().await;
-        if message["type"] == "ping" {
-            caller
-                .say(&json!({"type": "pong", "event_id": message["ping_event"]["event_id"]}))
-                .await;
-        }
-        if message["type"] == kind {
-            return message;
-        }
-        assert_ne!(message["type"], "error", "{message}");
-    }
-}
-
-/// A second of sound in 20 ms frames of this loudness, at the pace of sound.
-async fn sound(caller: &mut Caller, seconds: f64, bytes: &str) {
-    for _ in 0..(seconds * 50.0) as usize {
-        caller
-            .say(&json!({"user_audio_chunk": bytes.repeat(320)}))
-            .await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// Two samples each: base64 of `00 00`, and of `10 20`, in fours of characters without padding.
-const QUIET: &str = "AAAA";
-const LOUD: &str = "ICAg";
 
 #[tokio::test]
 async fn metadata_comes_first_with_both_formats() {
@@ -221,14 +121,12 @@ async fn speech_gives_scores_and_transcripts() {
     let house = house(json!({})).await;
     let mut caller = begin(&house, json!({})).await;
     next(&mut caller, "audio").await;
-    sound(&mut caller, 1.0, QUIET).await;
-    sound(&mut caller, 1.2, LOUD).await;
+    sound(&mut caller, 1.0, 0).await;
+    sound(&mut caller, 1.2, TELL).await;
     let mut kinds = Vec::new();
     let mut loudest: f64 = 0.0;
     loop {
-        caller
-            .say(&json!({"user_audio_chunk": QUIET.repeat(320)}))
-            .await;
+        sound(&mut caller, 0.02, 0).await;
         let message = caller.next().await;
         let kind = message["type"].as_str().unwrap().to_owned();
         match kind.as_str() {
@@ -272,13 +170,11 @@ async fn barge_in_gives_an_interruption_a_correction_and_nothing_stale() {
             break reply;
         }
     };
-    sound(&mut caller, 0.6, QUIET).await;
-    sound(&mut caller, 1.2, LOUD).await;
+    sound(&mut caller, 0.6, 0).await;
+    sound(&mut caller, 1.2, TELL).await;
     let (mut sent, mut interrupted, mut corrected) = (0, None, false);
     loop {
-        caller
-            .say(&json!({"user_audio_chunk": QUIET.repeat(320)}))
-            .await;
+        sound(&mut caller, 0.02, 0).await;
         let message = caller.next().await;
         match message["type"].as_str().unwrap() {
             "audio" => {
@@ -485,7 +381,7 @@ async fn refusals_before_the_conversation_name_their_type() {
     for (initiation, kind) in [
         (json!({}), "missing_dynamic_variable"),
         (
-            json!({"dynamic_variables": {"who": "Ada"}, "conversation_config_override": {"agent": {"language": "fr"}}}),
+            json!({"dynamic_variables": {"who": "Ada"}, "conversation_config_override": {"agent": {"language": "de"}}}),
             "override_error",
         ),
         (
@@ -519,10 +415,13 @@ async fn refusals_before_the_conversation_name_their_type() {
 async fn a_language_nobody_speaks_is_refused_with_one_that_is_spoken() {
     let allowed = json!({"platform_settings": {"overrides": {"conversation_config_override": {"agent": {"language": true}}}}});
     let house = house(allowed).await;
-    let french = json!({"conversation_config_override": {"agent": {"language": "fr"}}});
-    let (_, code, reason) = begin(&house, french).await.refused().await;
+    let german = json!({"conversation_config_override": {"agent": {"language": "de"}}});
+    let (_, code, reason) = begin(&house, german).await.refused().await;
     assert_eq!(code, 1008);
-    assert!(reason.contains("fr") && reason.contains("en"), "{reason}");
+    assert!(
+        reason.contains("de") && reason.contains("en, fr"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]

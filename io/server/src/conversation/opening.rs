@@ -63,9 +63,11 @@ pub(super) async fn open(
     let conversation_id = visit
         .signed_conversation()
         .map_or_else(|| ids::new("conv_"), str::to_owned);
+    let prompt = &first.initiation.conversation_config_override.agent.prompt;
     let call = Call {
         conversation_id: conversation_id.clone(),
-        agent: with_tools(house, agent, &first.initiation),
+        agent: house.registry.with_tools(agent, prompt.tool_ids.as_deref()),
+        registry: Arc::clone(&house.registry),
         trusted: setup.is_some(),
         setup,
         initiation: first.initiation.clone(),
@@ -137,39 +139,4 @@ async fn listen(house: &House, self_hosted: bool, socket: &mut Socket) -> Result
             }
         }
     }
-}
-
-/// The agent with the tools it names by id written into it. Ids that lead nowhere are passed over with a warning.
-fn with_tools(house: &House, agent: Arc<StoredAgent>, initiation: &Initiation) -> Arc<StoredAgent> {
-    const PROMPT: &str = "/conversation_config/agent/prompt";
-    let chosen = initiation
-        .conversation_config_override
-        .agent
-        .prompt
-        .tool_ids
-        .as_deref();
-    let named = agent
-        .document
-        .pointer(&format!("{PROMPT}/tool_ids"))
-        .and_then(|ids| ids.as_array());
-    let ids: Vec<&str> = match (chosen, named) {
-        (Some(chosen), _) => chosen.iter().map(String::as_str).collect(),
-        (None, Some(named)) => named.iter().filter_map(|id| id.as_str()).collect(),
-        (None, None) => return agent,
-    };
-    let mut tools = Vec::new();
-    for id in ids {
-        if let Some(tool) = house.registry.tool(id) {
-            tools.extend(tool.document.get("tool_config").cloned());
-        } else {
-            tracing::warn!(
-                agent = agent.id,
-                tool = id,
-                "the agent names a tool that is not here"
-            );
-        }
-    }
-    let mut copy = StoredAgent::clone(&agent);
-    self_hosted::add_tools(&mut copy.document, tools);
-    Arc::new(copy)
 }

@@ -3,7 +3,10 @@
 use protocol::agents::{EnclaveError, EnclaveSetup, ErrorType};
 use serde_json::{Map, Value, json};
 
-use crate::{Origin, Refusal, StoredAgent, agents::merge};
+use crate::{
+    Origin, Refusal, StoredAgent,
+    agents::{add_tools, merge, prompt_of},
+};
 
 /// The agent that `setup` describes, on top of `base` where the caller named one as well.
 ///
@@ -73,50 +76,11 @@ fn whole(config: &Map<String, Value>) -> Value {
     config
 }
 
-/// The object at `conversation_config.agent.prompt`, made where it is missing.
-fn prompt(document: &mut Value) -> Option<&mut Map<String, Value>> {
-    let mut value = document;
-    for name in ["conversation_config", "agent", "prompt"] {
-        if !value.is_object() {
-            *value = json!({});
-        }
-        value = value
-            .as_object_mut()?
-            .entry(name)
-            .or_insert_with(|| json!({}));
-    }
-    if !value.is_object() {
-        *value = json!({});
-    }
-    value.as_object_mut()
-}
-
-/// Puts tools beside those that are written into the agent. One of the same name replaces it.
-pub(super) fn add_tools(document: &mut Value, more: Vec<Value>) {
-    if more.is_empty() {
-        return;
-    }
-    let Some(prompt) = prompt(document) else {
-        return;
-    };
-    let tools = prompt.entry("tools").or_insert_with(|| json!([]));
-    if !tools.is_array() {
-        *tools = json!([]);
-    }
-    let Value::Array(tools) = tools else { return };
-    tools.retain(|tool| {
-        !more
-            .iter()
-            .any(|other| other.get("name") == tool.get("name"))
-    });
-    tools.extend(more);
-}
-
 fn add_knowledge(document: &mut Value, pieces: &[String]) {
     if pieces.is_empty() {
         return;
     }
-    let Some(prompt) = prompt(document) else {
+    let Some(prompt) = prompt_of(document) else {
         return;
     };
     let text = prompt

@@ -1,4 +1,4 @@
-//! Providers that do as they are told: loud is speech, speech is one sentence, a word is a tenth of a second.
+//! Providers that do as they are told: loud is speech, how loud says what, a word is a tenth of a second.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,8 +15,31 @@ use serde_json::Value;
 use server::{Engine, Equipment, StoredAgent};
 use tokio::sync::mpsc;
 
-/// What is understood whenever something is said.
+/// What is understood at [`TELL`].
 pub(crate) const HEARD: &str = "tell me more please";
+/// What is understood by French ears, whatever is said.
+pub(crate) const HEARD_IN_FRENCH: &str = "dis moi plus";
+
+/// The loudness at which something is said.
+pub(crate) const TELL: i16 = 8_000;
+pub(crate) const SPELL: i16 = 3_000;
+pub(crate) const ALRIGHT: i16 = 4_000;
+pub(crate) const ORDER: i16 = 5_000;
+pub(crate) const BYE: i16 = 6_000;
+pub(crate) const FRENCH: i16 = 7_000;
+
+/// What is understood at this loudness. Codecs and resamplers change it a little.
+fn saying(level: i16) -> &'static str {
+    match (level + 500) / 1_000 {
+        0 => "",
+        3 => "my name is spelled m a",
+        4 => "alright then",
+        5 => "where is my order",
+        6 => "thank you bye",
+        7 => "in french please",
+        _ => HEARD,
+    }
+}
 
 /// Answers a conversation. The last thing said and how many turns there were decide.
 pub(crate) type Brain = fn(&Request) -> Vec<llm::Event>;
@@ -65,9 +88,15 @@ impl Llm for Told {
         }));
         events.push(llm::Event::Done);
         let (sender, receiver) = mpsc::channel(events.len());
-        for event in events {
-            let _ = sender.try_send(Ok(event));
-        }
+        let slow = matches!(request.messages.last(), Some(llm::Message::User(said)) if said.contains("think"));
+        tokio::spawn(async move {
+            if slow {
+                tokio::time::sleep(Duration::from_millis(1_500)).await;
+            }
+            for event in events {
+                let _ = sender.send(Ok(event)).await;
+            }
+        });
         receiver
     }
 }
@@ -110,36 +139,47 @@ impl Asr for OneSentence {
     }
 
     fn languages(&self) -> &[&str] {
-        &["en"]
+        &["en", "fr"]
     }
 
-    fn start(&self, _: asr::Options) -> asr::Session {
+    fn start(&self, options: asr::Options) -> asr::Session {
         let (input, mut told) = mpsc::channel(64);
         let (sender, events) = mpsc::channel(64);
         tokio::spawn(async move {
-            let (mut utterance, mut samples) = (0, 0);
+            let (mut utterance, mut samples, mut level) = (0, 0, 0);
             while let Some(input) = told.recv().await {
+                let words = if options.language == "fr" {
+                    HEARD_IN_FRENCH
+                } else {
+                    saying(level)
+                };
                 let event = match input {
                     asr::Input::Begin {
                         utterance: begun, ..
                     } => {
-                        (utterance, samples) = (begun, 0);
+                        (utterance, samples, level) = (begun, 0, 0);
                         continue;
                     }
                     asr::Input::Audio(audio) => {
                         let before = samples;
                         samples += audio.len();
+                        let loudest = audio.iter().copied().map(i16::saturating_abs).max();
+                        level = level.max(loudest.unwrap_or(0));
                         if before >= 8_000 || samples < 8_000 {
                             continue;
                         }
+                        let first = words
+                            .match_indices(' ')
+                            .nth(1)
+                            .map_or(words.len(), |(at, _)| at);
                         asr::Event::Partial {
                             utterance,
-                            text: "tell me".to_owned(),
+                            text: words[..first].to_owned(),
                         }
                     }
                     asr::Input::End => asr::Event::Final {
                         utterance,
-                        text: HEARD.to_owned(),
+                        text: words.to_owned(),
                     },
                     asr::Input::Drop => continue,
                 };
@@ -164,13 +204,13 @@ impl Tts for Beeps {
     }
 
     fn languages(&self) -> &[&str] {
-        &["en"]
+        &["en", "fr"]
     }
 
     fn start(&self, options: tts::Options) -> tts::Session {
         let (input, mut told) = mpsc::channel(64);
         let (sender, events) = mpsc::channel(64);
-        let _ = options;
+        let samples = (1_600.0 / options.speed) as usize;
         tokio::spawn(async move {
             while let Some(tts::Input::Text(text)) = told.recv().await {
                 for word in text.split_inclusive(' ') {
@@ -180,7 +220,7 @@ impl Tts for Beeps {
                         duration: Duration::from_millis(100),
                     };
                     let chunk = tts::Chunk {
-                        samples: vec![500; 1_600],
+                        samples: vec![500; samples],
                         rate: SampleRate::HZ_16000,
                         alignment: vec![aligned],
                     };

@@ -6,6 +6,7 @@
     reason = "each test uses its part"
 )]
 
+pub(crate) mod desk;
 pub(crate) mod fakes;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
