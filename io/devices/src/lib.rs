@@ -10,6 +10,7 @@
 mod aligner;
 mod canceller;
 mod channels;
+mod cookie;
 mod echo;
 mod error;
 mod list;

@@ -7,7 +7,7 @@ use cpal::{
     traits::{DeviceTrait, HostTrait},
 };
 
-use crate::DeviceError;
+use crate::{DeviceError, cookie};
 
 /// Which way sound goes through a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,16 +52,26 @@ pub struct DeviceInfo {
 ///
 /// ALSA without a card is not asked at all: it would write a page of its own words to standard error.
 pub(crate) fn host() -> Result<Host, DeviceError> {
-    let host = cpal::default_host();
-    if cfg!(target_os = "linux")
-        && host.id().to_string().eq_ignore_ascii_case("alsa")
-        && !has_card()
-    {
+    let mut host = cpal::default_host();
+    if is_alsa(&host) && cookie::make() {
+        host = cpal::default_host();
+    }
+    if is_alsa(&host) && !has_card() {
         return Err(DeviceError::NoSoundSystem {
-            reason: "no sound server answers, and there is no sound card".to_owned(),
+            reason: match cookie::socket() {
+                Some(socket) => format!(
+                    "the sound server at {} does not let us in, and there is no sound card",
+                    socket.display()
+                ),
+                None => "no sound server answers, and there is no sound card".to_owned(),
+            },
         });
     }
     Ok(host)
+}
+
+fn is_alsa(host: &Host) -> bool {
+    cfg!(target_os = "linux") && host.id().to_string().eq_ignore_ascii_case("alsa")
 }
 
 /// Whether the kernel knows a sound card, or somebody has configured ALSA to reach one elsewhere.

@@ -26,9 +26,9 @@ use crate::{
 /// How often the supervisor looks.
 const TICK: Duration = Duration::from_millis(5);
 
-/// How much sound waits in the device's ring, at the least, beyond what the device itself holds. Less risks gaps; a stop
-/// empties the ring, so more delays nothing.
-const RING_FILL: Duration = Duration::from_millis(60);
+/// How much sound waits in the device's ring, at the least, beyond what the device itself holds. Less leaves gaps on a busy
+/// machine, where a thread waits a tenth of a second for its turn; a stop empties the ring, so more delays nothing.
+const RING_FILL: Duration = Duration::from_millis(160);
 
 /// How much the ring holds: sound servers under load ask for a large part of a second at once.
 const RING: Duration = Duration::from_secs(2);
@@ -153,7 +153,7 @@ impl Speaker {
         Some(Echo::new(self.references.take()?, rate))
     }
 
-    /// How much sound should be under way at any time for the device not to run dry: at least 60 ms, more where the sound
+    /// How much sound should be under way at any time for the device not to run dry: at least 160 ms, more where the sound
     /// system asks for more at once.
     pub fn lead(&self) -> Duration {
         RING_FILL.max(Duration::from_micros(

@@ -20,8 +20,9 @@ use crate::{
     problem::{Outcome, Problem},
 };
 
-/// Frames under way beyond what the device wants: they bridge an uneven clock, and are taken back when the agent is to stop.
-const LEAD: usize = 2;
+/// Frames under way beyond what the device wants: they bridge an uneven clock and a busy machine, and are taken back when the
+/// agent is to stop.
+const LEAD: usize = 5;
 
 /// How long a held key counts as held after the terminal last repeated it. Terminals tell no release, and wait up to half a
 /// second before the first repetition.
