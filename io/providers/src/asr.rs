@@ -1,5 +1,7 @@
 //! Speech to text.
 
+use std::time::Duration;
+
 use audio::SampleRate;
 use tokio::sync::mpsc;
 
@@ -11,6 +13,11 @@ pub trait Asr: Send + Sync {
     fn name(&self) -> &str;
     /// Languages it understands, as ISO 639-1 codes; empty when it does not say.
     fn languages(&self) -> &[&str];
+    /// How long a final text may take after the end of an utterance before the agent goes on without it. Default 1.5 s;
+    /// those that do all their work after the end need more.
+    fn final_patience(&self) -> Duration {
+        Duration::from_millis(1_500)
+    }
     /// A session for one conversation. Costs nothing until sound comes.
     fn start(&self, options: Options) -> Session;
 }

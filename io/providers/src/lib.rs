@@ -9,14 +9,20 @@
 //! as one [`ProviderError`].
 
 pub mod asr;
+pub mod assemblyai;
 pub mod cascade;
 pub mod contract;
+pub mod elevenlabs;
 mod error;
+mod estimate;
 pub mod http;
 pub mod llm;
 pub mod openai;
 pub mod outbound;
+mod pcm;
 mod secret;
+mod socket;
+mod streaming;
 pub mod tool;
 pub mod tts;
 pub mod vad;

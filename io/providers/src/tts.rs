@@ -15,6 +15,10 @@ pub trait Tts: Send + Sync {
     fn voices(&self) -> Vec<Voice>;
     /// Languages it speaks, as ISO 639-1 codes; empty when it does not say.
     fn languages(&self) -> &[&str];
+    /// Whether the times of words are reckoned, because the voice itself does not tell them. Default false.
+    fn estimates_alignment(&self) -> bool {
+        false
+    }
     /// A session for one reply. Costs nothing until text comes.
     fn start(&self, options: Options) -> Session;
 }

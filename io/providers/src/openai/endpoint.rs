@@ -2,6 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use reqwest::{RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
 use serde_json::Value;
@@ -230,8 +231,15 @@ impl Endpoint {
 pub(super) fn events(
     response: Response,
 ) -> impl Stream<Item = Result<Sse, SseError>> + Unpin + Send {
+    SseStream::from_bytes_stream(bounded(response))
+}
+
+/// The bytes of an answer, no more than a reply can be long.
+pub(super) fn bounded(
+    response: Response,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Unpin + Send {
     let mut received = 0;
-    let bytes = response.bytes_stream().map(move |piece| match piece {
+    response.bytes_stream().map(move |piece| match piece {
         Ok(piece) => {
             received += piece.len();
             if received > MOST_BYTES {
@@ -243,6 +251,5 @@ pub(super) fn events(
             }
         }
         Err(error) => Err(std::io::Error::other(describe(&error.without_url()))),
-    });
-    SseStream::from_bytes_stream(bytes)
+    })
 }
