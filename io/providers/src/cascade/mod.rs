@@ -1,11 +1,15 @@
 //! Another provider when one fails: the same traits over several vendors, in order of preference.
 //!
 //! * [`LlmCascade`] asks the next llm while nothing of a reply has been passed on. Half a reply is never said twice.
+//! * [`AsrCascade`] gives the next recogniser the sound of every utterance that still waits for its text.
+//! * [`TtsCascade`] has the next voice say what has not been spoken yet.
 //!
 //! A provider that failed is not asked first again for a while ([`COOL_DOWN`], or as long as it said itself), so that one
 //! that hangs costs one wait and not one in every turn.
 
+mod asr;
 mod llm;
+mod tts;
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -16,7 +20,9 @@ use tokio::time::Instant;
 
 use crate::ProviderError;
 
+pub use asr::AsrCascade;
 pub use llm::LlmCascade;
+pub use tts::{TtsCascade, VOICE_PATIENCE};
 
 /// How long a provider that failed is asked last.
 pub const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -65,6 +71,25 @@ impl Health {
             *entry = until;
         }
     }
+}
+
+/// The languages of the provider that has most; none when one of them does not say.
+fn widest<'a>(lists: impl Iterator<Item = &'a [&'a str]>) -> &'a [&'a str] {
+    let mut widest: &[&str] = &[];
+    for list in lists {
+        if list.is_empty() {
+            return &[];
+        }
+        if list.len() > widest.len() {
+            widest = list;
+        }
+    }
+    widest
+}
+
+fn speaks(languages: &[&str], language: &str) -> bool {
+    let base = language.split('-').next().unwrap_or_default();
+    languages.is_empty() || languages.contains(&base)
 }
 
 /// A cascade needs somebody to ask.

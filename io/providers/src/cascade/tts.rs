@@ -1,0 +1,572 @@
+//! Another voice when one fails, from where it stopped.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use audio::{Resampler, SampleRate};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use super::{Health, nobody, speaks, widest};
+use crate::{
+    ProviderError,
+    estimate::words,
+    tts::{Aligned, Chunk, Event, Input, Options, Session, Tts, Voice},
+};
+
+/// How long a voice may be silent while there is text to say, when another stands behind it. Default of
+/// [`TtsCascade::new`]'s callers; what has been sent ahead sounds meanwhile.
+pub const VOICE_PATIENCE: Duration = Duration::from_millis(1_200);
+
+/// Voices in order of preference.
+///
+/// When one fails, closes, or is silent for too long, the next says what has not been spoken. A word that had begun is said
+/// again in full, but stands in the text once. All sound has the rate of the first.
+#[derive(Clone)]
+pub struct TtsCascade {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    voices: Vec<Arc<dyn Tts>>,
+    patience: Duration,
+    health: Health,
+}
+
+impl TtsCascade {
+    /// `voices` in order; each but the last may be silent for `patience`.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unsupported`] when there is none.
+    pub fn new(voices: Vec<Arc<dyn Tts>>, patience: Duration) -> Result<Self, ProviderError> {
+        if voices.is_empty() {
+            return Err(nobody("tts"));
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                health: Health::new(voices.len()),
+                voices,
+                patience,
+            }),
+        })
+    }
+}
+
+impl Tts for TtsCascade {
+    fn name(&self) -> &str {
+        self.inner.voices.first().map_or("nobody", |tts| tts.name())
+    }
+
+    fn voices(&self) -> Vec<Voice> {
+        let mut all = Vec::new();
+        for tts in &self.inner.voices {
+            let voices = tts.voices();
+            if voices.is_empty() {
+                return voices;
+            }
+            all.extend(voices);
+        }
+        all
+    }
+
+    fn languages(&self) -> &[&str] {
+        widest(self.inner.voices.iter().map(|tts| tts.languages()))
+    }
+
+    fn estimates_alignment(&self) -> bool {
+        self.inner
+            .voices
+            .iter()
+            .any(|tts| tts.estimates_alignment())
+    }
+
+    fn start(&self, options: Options) -> Session {
+        let (input, inputs) = mpsc::channel(64);
+        let (sender, events) = mpsc::channel(8);
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move {
+            let order = inner.health.order();
+            let able: VecDeque<usize> = order
+                .iter()
+                .copied()
+                .filter(|index| {
+                    inner
+                        .voices
+                        .get(*index)
+                        .is_some_and(|tts| speaks(tts.languages(), &options.language))
+                })
+                .collect();
+            // Where nobody speaks the language, the first says so.
+            let rest = if able.is_empty() {
+                order.into_iter().take(1).collect()
+            } else {
+                able
+            };
+            let reply = Reply {
+                inner,
+                options,
+                rest,
+                current: None,
+                text: String::new(),
+                ended: false,
+                spoken: 0,
+                repeated: 0,
+                aligned: false,
+                sounded: Duration::ZERO,
+                rate: None,
+                resampler: None,
+            };
+            tokio::select! {
+                // Interrupted: dropping the session behind it stops that as well.
+                () = sender.closed() => {}
+                result = reply.run(inputs, &sender) => {
+                    if let Err(error) = result {
+                        let _ = sender.send(Err(error)).await;
+                    }
+                }
+            }
+        });
+        Session { input, events }
+    }
+}
+
+type Sender = mpsc::Sender<Result<Event, ProviderError>>;
+
+struct Current {
+    index: usize,
+    session: Session,
+    /// What it has no room for yet.
+    waiting: VecDeque<Input>,
+}
+
+struct Reply {
+    inner: Arc<Inner>,
+    options: Options,
+    /// Who has not been asked yet.
+    rest: VecDeque<usize>,
+    current: Option<Current>,
+    /// All of the text so far.
+    text: String,
+    ended: bool,
+    /// Letters of it that were passed on with their sound, white space not counted.
+    spoken: usize,
+    /// Letters that the next voice says again, and that are not told again.
+    repeated: usize,
+    /// Some sound came with its words.
+    aligned: bool,
+    /// How much sound was passed on.
+    sounded: Duration,
+    rate: Option<SampleRate>,
+    resampler: Option<(SampleRate, Resampler)>,
+}
+
+impl Reply {
+    async fn run(
+        mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        events: &Sender,
+    ) -> Result<(), ProviderError> {
+        let mut since = Instant::now();
+        loop {
+            let owed = self.current.is_some() && (self.ended || self.spoken < letters(&self.text));
+            let limit = (owed && !self.rest.is_empty()).then(|| since + self.inner.patience);
+            tokio::select! {
+                input = inputs.recv(), if !self.ended => {
+                    if !owed {
+                        since = Instant::now();
+                    }
+                    match input {
+                        Some(Input::Text(text)) => {
+                            self.text.push_str(&text);
+                            self.give(Input::Text(text));
+                        }
+                        Some(Input::End) | None => {
+                            self.ended = true;
+                            since = Instant::now();
+                            if self.current.is_none() && self.text.trim().is_empty() {
+                                let _ = events.send(Ok(Event::Done)).await;
+                                return Ok(());
+                            }
+                            self.give(Input::End);
+                        }
+                    }
+                }
+                event = step(&mut self.current) => {
+                    match event {
+                        Step::Fed => {}
+                        Step::Event(Some(Ok(Event::Chunk(chunk)))) => {
+                            self.pass_on(chunk, events).await;
+                        }
+                        Step::Event(Some(Ok(Event::Done))) => {
+                            self.finish(events).await;
+                            return Ok(());
+                        }
+                        Step::Event(Some(Err(error))) => self.fail_over(error)?,
+                        Step::Event(None) => {
+                            let error = ProviderError::Failed {
+                                provider: self.name(),
+                                reason: "it closed before it had spoken everything".to_owned(),
+                            };
+                            self.fail_over(error)?;
+                        }
+                    }
+                    since = Instant::now();
+                }
+                () = sleep_until(limit.unwrap_or(since)), if limit.is_some() => {
+                    let error = ProviderError::TimedOut {
+                        provider: self.name(),
+                        after: self.inner.patience,
+                    };
+                    self.fail_over(error)?;
+                    since = Instant::now();
+                }
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        self.current
+            .as_ref()
+            .and_then(|current| self.inner.voices.get(current.index))
+            .map_or_else(String::new, |tts| tts.name().to_owned())
+    }
+
+    fn give(&mut self, input: Input) {
+        if self.current.is_none() {
+            self.start();
+        }
+        if let Some(current) = &mut self.current {
+            current.waiting.push_back(input);
+        }
+    }
+
+    /// The next in the row begins.
+    fn start(&mut self) {
+        let Some(index) = self.rest.pop_front() else {
+            return;
+        };
+        let Some(tts) = self.inner.voices.get(index) else {
+            return;
+        };
+        let mut options = self.options.clone();
+        let known = tts.voices();
+        if let Some(voice) = &options.voice
+            && !known.is_empty()
+            && !known.iter().any(|one| one.id == *voice)
+        {
+            // Another vendor's voice: its own has to do.
+            options.voice = None;
+        }
+        self.current = Some(Current {
+            index,
+            session: tts.start(options),
+            waiting: VecDeque::new(),
+        });
+    }
+
+    fn fail_over(&mut self, error: ProviderError) -> Result<(), ProviderError> {
+        if let Some(current) = self.current.take() {
+            self.inner.health.failed(current.index, &error);
+        }
+        if self.rest.is_empty() {
+            return Err(error);
+        }
+        if !self.aligned && self.sounded > Duration::ZERO {
+            // A voice that does not say what it says: reckoned.
+            self.spoken = letters(&self.text).min((self.sounded.as_millis() / 66) as usize);
+        }
+        let (rest, repeated) = unspoken(&self.text, self.spoken);
+        self.repeated = repeated;
+        self.resampler = None;
+        self.start();
+        tracing::warn!(%error, next = self.name(), "another voice goes on");
+        if let Some(current) = &mut self.current {
+            if !rest.trim().is_empty() {
+                current.waiting.push_back(Input::Text(rest));
+            }
+            if self.ended {
+                current.waiting.push_back(Input::End);
+            }
+        }
+        Ok(())
+    }
+
+    async fn pass_on(&mut self, mut chunk: Chunk, events: &Sender) {
+        let rate = *self.rate.get_or_insert(chunk.rate);
+        self.sounded += chunk.rate.duration_of(chunk.samples.len());
+        self.aligned |= !chunk.alignment.is_empty();
+        let mut alignment = Vec::with_capacity(chunk.alignment.len());
+        for word in chunk.alignment {
+            let told = self.untold(word);
+            self.spoken += letters(&told.text);
+            if !told.text.is_empty() {
+                alignment.push(told);
+            }
+        }
+        chunk.alignment = alignment;
+        if chunk.rate != rate {
+            let (from, resampler) = self
+                .resampler
+                .get_or_insert_with(|| (chunk.rate, Resampler::new(chunk.rate, rate)));
+            if *from == chunk.rate {
+                chunk.samples = resampler.push(&chunk.samples);
+            }
+            chunk.rate = rate;
+            // Its last words may begin in sound that is still on its way.
+            let lasts = rate.duration_of(chunk.samples.len());
+            for word in &mut chunk.alignment {
+                word.start = word.start.min(lasts);
+            }
+        }
+        // Whoever went away is noticed elsewhere.
+        let _ = events.send(Ok(Event::Chunk(chunk))).await;
+    }
+
+    /// What of a word has not been told before.
+    fn untold(&mut self, word: Aligned) -> Aligned {
+        if self.repeated == 0 {
+            return word;
+        }
+        let mut text = String::new();
+        for letter in word.text.chars() {
+            if self.repeated > 0 && !letter.is_whitespace() {
+                self.repeated -= 1;
+            } else if self.repeated == 0 {
+                text.push(letter);
+            }
+        }
+        Aligned { text, ..word }
+    }
+
+    async fn finish(&mut self, events: &Sender) {
+        if let Some(current) = &self.current {
+            self.inner.health.worked(current.index);
+        }
+        if let (Some((_, resampler)), Some(rate)) = (&mut self.resampler, self.rate) {
+            let chunk = Chunk {
+                samples: resampler.flush(),
+                rate,
+                alignment: Vec::new(),
+            };
+            // Whoever went away is noticed elsewhere.
+            let _ = events.send(Ok(Event::Chunk(chunk))).await;
+        }
+        let _ = events.send(Ok(Event::Done)).await;
+    }
+}
+
+enum Step {
+    /// Text was handed over.
+    Fed,
+    Event(Option<Result<Event, ProviderError>>),
+}
+
+/// Hands over what waits, or gives what comes.
+async fn step(current: &mut Option<Current>) -> Step {
+    let Some(Current {
+        session, waiting, ..
+    }) = current
+    else {
+        return std::future::pending().await;
+    };
+    if waiting.is_empty() {
+        return Step::Event(session.events.recv().await);
+    }
+    tokio::select! {
+        biased;
+        event = session.events.recv() => Step::Event(event),
+        permit = session.input.reserve() => match (permit, waiting.pop_front()) {
+            (Ok(permit), Some(input)) => {
+                permit.send(input);
+                Step::Fed
+            }
+            // It says why, or closes, on the other channel.
+            _ => {
+                waiting.clear();
+                Step::Fed
+            }
+        }
+    }
+}
+
+fn letters(text: &str) -> usize {
+    text.chars()
+        .filter(|letter| !letter.is_whitespace())
+        .count()
+}
+
+/// The text from the word on in which the first `spoken` letters end, and how many letters of that word were spoken.
+fn unspoken(text: &str, spoken: usize) -> (String, usize) {
+    let mut left = spoken;
+    let mut rest = String::new();
+    let mut repeated = 0;
+    for word in words(text) {
+        let length = letters(&word);
+        if rest.is_empty() && length <= left {
+            left -= length;
+            continue;
+        }
+        if rest.is_empty() {
+            repeated = left;
+        }
+        rest.push_str(&word);
+    }
+    (rest, repeated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Fault {
+        None,
+        Refuses,
+        Hangs,
+        /// After so many letters.
+        Closes(usize),
+        Stalls(usize),
+    }
+
+    /// A letter is 10 ms.
+    struct Letters(Fault, SampleRate);
+
+    impl Tts for Letters {
+        fn name(&self) -> &'static str {
+            "letters"
+        }
+        fn voices(&self) -> Vec<Voice> {
+            vec![Voice {
+                id: "a".to_owned(),
+                name: String::new(),
+                description: String::new(),
+                language: "en".to_owned(),
+            }]
+        }
+        fn languages(&self) -> &[&str] {
+            &["en"]
+        }
+        fn start(&self, options: Options) -> Session {
+            assert!(options.voice.is_none_or(|voice| voice == "a"));
+            let (input, mut inputs) = mpsc::channel(4);
+            let (sender, events) = mpsc::channel(4);
+            let Self(fault, rate) = *self;
+            tokio::spawn(async move {
+                let mut said = 0;
+                while let Some(Input::Text(text)) = inputs.recv().await {
+                    if fault == Fault::Refuses {
+                        let error = ProviderError::RateLimited {
+                            provider: "letters".to_owned(),
+                            retry_after: None,
+                        };
+                        let _ = sender.send(Err(error)).await;
+                        return;
+                    }
+                    for letter in text.chars() {
+                        match fault {
+                            Fault::Closes(after) if said == after => return,
+                            Fault::Stalls(after) if said == after => sender.closed().await,
+                            Fault::Hangs => sender.closed().await,
+                            _ => {}
+                        }
+                        said += 1;
+                        let duration = Duration::from_millis(10);
+                        let chunk = Chunk {
+                            samples: vec![1; rate.samples_in(duration)],
+                            rate,
+                            alignment: vec![Aligned {
+                                text: letter.to_string(),
+                                start: Duration::ZERO,
+                                duration,
+                            }],
+                        };
+                        if sender.send(Ok(Event::Chunk(chunk))).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+                let _ = sender.send(Ok(Event::Done)).await;
+            });
+            Session { input, events }
+        }
+    }
+
+    async fn spoken(
+        cascade: &TtsCascade,
+        texts: &[&str],
+    ) -> (String, Duration, Option<ProviderError>) {
+        let mut session = cascade.start(Options {
+            voice: Some("somebody else's".to_owned()),
+            ..Options::default()
+        });
+        for text in texts {
+            let text = Input::Text((*text).to_owned());
+            session.input.send(text).await.unwrap();
+        }
+        session.input.send(Input::End).await.unwrap();
+        let mut said = String::new();
+        let mut lasts = Duration::ZERO;
+        let mut rate = None;
+        loop {
+            match session.events.recv().await.unwrap() {
+                Ok(Event::Chunk(chunk)) => {
+                    assert_eq!(*rate.get_or_insert(chunk.rate), chunk.rate);
+                    lasts += chunk.rate.duration_of(chunk.samples.len());
+                    said.extend(chunk.alignment.into_iter().map(|word| word.text));
+                }
+                Ok(Event::Done) => return (said, lasts, None),
+                Err(error) => return (said, lasts, Some(error)),
+            }
+        }
+    }
+
+    fn cascade(first: Fault, second: Fault) -> TtsCascade {
+        let voices: Vec<Arc<dyn Tts>> = vec![
+            Arc::new(Letters(first, SampleRate::HZ_16000)),
+            Arc::new(Letters(second, SampleRate::HZ_24000)),
+        ];
+        TtsCascade::new(voices, VOICE_PATIENCE).unwrap()
+    }
+
+    fn plain(text: &str) -> String {
+        text.split_whitespace().collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_voice_says_what_was_not_spoken_and_no_word_twice() {
+        let texts = ["Good morning. ", "How are you today?"];
+        for fault in [
+            Fault::None,
+            Fault::Refuses,
+            Fault::Hangs,
+            Fault::Closes(0),
+            Fault::Closes(8),
+            Fault::Closes(20),
+            Fault::Stalls(5),
+            Fault::Stalls(14),
+        ] {
+            let began = Instant::now();
+            let (said, lasts, error) = spoken(&cascade(fault, Fault::None), &texts).await;
+            assert!(error.is_none(), "{fault:?}: {error:?}");
+            assert_eq!(plain(&said), plain(&texts.concat()), "{fault:?}");
+            assert!(lasts >= Duration::from_millis(250), "{fault:?}: {lasts:?}");
+            assert!(began.elapsed() <= VOICE_PATIENCE, "{fault:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_have_failed_one_error_is_told() {
+        let (said, _, error) =
+            spoken(&cascade(Fault::Closes(5), Fault::Refuses), &["Good day."]).await;
+        assert_eq!(plain(&said), "Good");
+        assert!(matches!(error, Some(ProviderError::RateLimited { .. })));
+    }
+
+    #[test]
+    fn a_word_that_had_begun_is_said_again() {
+        assert_eq!(unspoken("Good day, Ann.", 6), ("day, Ann.".to_owned(), 2));
+        assert_eq!(unspoken("Good day, Ann.", 4), ("day, Ann.".to_owned(), 0));
+        assert_eq!(unspoken("Good day, Ann.", 99), (String::new(), 0));
+    }
+}
