@@ -72,6 +72,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  duologue devices\n  duologue devices --test --device-in headset"
     )]
     Devices(Devices),
+    /// Ask for the ElevenLabs key and the agent, try the microphone, and keep the answers in .env
+    #[command(
+        after_help = "Examples:\n  duologue init\n  echo \"$KEY\" | duologue init --agent agent_0123\n\nWithout a terminal the key is taken from ELEVENLABS_API_KEY or the first line of standard input. No account is needed\nfor `duologue talk`."
+    )]
+    Init(Init),
     /// Show what is configured, what is there, what is missing and how to mend it
     #[command(after_help = "Example:\n  duologue doctor --json")]
     Doctor,
@@ -259,6 +264,43 @@ pub(crate) enum AgentsCommand {
         /// The file
         file: PathBuf,
     },
+    /// Bring agents of the ElevenLabs account (or of ELEVENLABS_BASE_URL) into the agents folder
+    #[command(
+        after_help = "Examples:\n  duologue agents pull\n  duologue agents pull agent_0123 --force\n  ELEVENLABS_BASE_URL=http://127.0.0.1:8000 duologue agents pull receptionist\n\nWhat changed on both sides since is not touched, unless --force says so."
+    )]
+    Pull {
+        /// Ids, or files that were pulled before [default: all agents of the account]
+        #[arg(value_name = "ID or FILE")]
+        agents: Vec<String>,
+        /// Take the account's also where the file has changed
+        #[arg(long)]
+        force: bool,
+    },
+    /// Bring agents of the agents folder to the ElevenLabs account (or to ELEVENLABS_BASE_URL)
+    #[command(
+        after_help = "Examples:\n  duologue agents push\n  duologue agents push agents/mine.toml\n\nA file that came from nowhere becomes a new agent. What changed on both sides since is not touched, unless --force\nsays so."
+    )]
+    Push {
+        /// Files, or ids in the agents folder [default: all that were pulled from there]
+        #[arg(value_name = "ID or FILE")]
+        agents: Vec<String>,
+        /// Take the file's also where the account's agent has changed
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Agent to talk to [default: asked for; the only one there is]
+    #[arg(long, value_name = "ID")]
+    pub(crate) agent: Option<String>,
+    /// Put other values in the place of those .env has
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Leave the microphone alone
+    #[arg(long)]
+    pub(crate) no_microphone: bool,
 }
 
 impl Cli {

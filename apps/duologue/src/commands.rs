@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 pub(crate) mod devices;
 pub(crate) mod doctor;
+pub(crate) mod init;
 pub(crate) mod serve;
 pub(crate) mod speak;
 pub(crate) mod transcribe;

@@ -20,6 +20,33 @@ pub(crate) const RATE: SampleRate = SampleRate::HZ_16000;
 /// The longest text that is read, in bytes.
 const LONGEST_TEXT: u64 = 1 << 20;
 
+/// Puts a text in the place of a file: the old one or the new one is there, never half of one. `mode` is who may read
+/// and write it, where the system knows such things.
+pub(crate) fn replace(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
+    use std::io::Write as _;
+    // A link is followed, so that it stays one.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let aside = path.with_file_name(name);
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let written = options.open(&aside).and_then(|mut file| {
+        file.write_all(text)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&aside, &path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&aside);
+    }
+    written
+}
+
 /// Whether a path means standard input or output.
 pub(crate) fn is_pipe(path: &Path) -> bool {
     path.as_os_str() == "-"

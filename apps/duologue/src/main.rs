@@ -1,5 +1,6 @@
 //! Talk with a voice agent from a terminal.
 
+mod account;
 mod agents;
 mod brain;
 mod cli;
@@ -71,9 +72,10 @@ fn run(cli: Cli) -> Outcome<()> {
             Command::Speak(arguments) => commands::speak::run(&context, &arguments).await,
             Command::Transcribe(arguments) => commands::transcribe::run(&context, &arguments).await,
             Command::Voices(arguments) => commands::voices::run(&context, &arguments),
-            Command::Agents(arguments) => commands::agents::run(&context, &arguments.command),
+            Command::Agents(arguments) => commands::agents::run(&context, &arguments.command).await,
             Command::Serve(arguments) => commands::serve::run(&context, &arguments).await,
             Command::Devices(arguments) => commands::devices::run(&context, &arguments).await,
+            Command::Init(arguments) => commands::init::run(&context, &arguments).await,
             Command::Doctor => commands::doctor::run(&context).await,
         }
     });

@@ -1,5 +1,7 @@
 //! Agents as the account keeps them.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -26,6 +28,56 @@ pub struct Agent {
     /// Everything else.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+impl Agent {
+    /// The names in `{{name}}` of its prompt and first message that have no default: whoever begins a conversation has
+    /// to give them values.
+    pub fn variables(&self) -> Vec<String> {
+        let none = Map::new();
+        let agent = self.conversation_config.get("agent");
+        let agent = agent.and_then(Value::as_object).unwrap_or(&none);
+        let prompt = agent.get("prompt").and_then(|prompt| prompt.get("prompt"));
+        let texts = [prompt, agent.get("first_message")];
+        let texts = texts.into_iter().flatten().filter_map(Value::as_str);
+        self.needed(texts)
+    }
+
+    /// The names in `{{name}}` of `texts` that have no default in this agent and are not the platform's own.
+    pub fn needed<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Vec<String> {
+        let defaults = self
+            .conversation_config
+            .get("agent")
+            .and_then(|agent| {
+                agent
+                    .get("dynamic_variables")?
+                    .get("dynamic_variable_placeholders")
+            })
+            .and_then(Value::as_object);
+        let names: BTreeSet<&str> = texts.flat_map(placeholders).collect();
+        names
+            .into_iter()
+            .filter(|name| {
+                !name.starts_with("system__")
+                    && defaults.is_none_or(|defaults| !defaults.contains_key(*name))
+            })
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// The names in `{{name}}`.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("}}"))
+        .map(|(name, _)| name.trim())
+        .filter(|name| {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || "_-.".contains(c))
+        })
 }
 
 /// An agent in a list.

@@ -1,4 +1,5 @@
-//! Has a sentence spoken and written down again, with an ElevenLabs key in `ELEVENLABS_API_KEY`.
+//! Has a sentence spoken and written down again, with an ElevenLabs key in `ELEVENLABS_API_KEY`;
+//! `ELEVENLABS_BASE_URL` names another server.
 //!
 //! `cargo run -p duologue --example speech -- "Good morning."`
 
@@ -16,6 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         api_key: std::env::var("ELEVENLABS_API_KEY")
             .ok()
             .map(|key| ApiKey::new(&key)),
+        base_url: std::env::var("ELEVENLABS_BASE_URL").ok(),
         ..account::Settings::default()
     })?;
     let voices = account.voices().list(&VoicesQuery::default()).await?;

@@ -1,7 +1,5 @@
 //! What an agent's settings say about a conversation before it begins.
 
-use std::collections::BTreeSet;
-
 use elevenlabs::Agent;
 use protocol::agents::Initiation;
 use serde_json::{Map, Value};
@@ -62,39 +60,9 @@ fn missing(agent: &Agent, initiation: &Initiation) -> Vec<String> {
             .clone()
             .or_else(|| text(config.get("first_message"))),
     ];
-    let defaults = config
-        .get("dynamic_variables")
-        .and_then(|variables| variables.get("dynamic_variable_placeholders"))
-        .and_then(Value::as_object)
-        .unwrap_or(&none);
-    let names: BTreeSet<&str> = texts
-        .iter()
-        .flatten()
-        .flat_map(|text| names(text))
-        .collect();
+    let mut names = agent.needed(texts.iter().flatten().map(String::as_str));
+    names.retain(|name| !initiation.dynamic_variables.contains_key(name));
     names
-        .into_iter()
-        .filter(|name| {
-            !name.starts_with("system__")
-                && !defaults.contains_key(*name)
-                && !initiation.dynamic_variables.contains_key(*name)
-        })
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The names in `{{name}}`.
-fn names(text: &str) -> impl Iterator<Item = &str> {
-    text.split("{{")
-        .skip(1)
-        .filter_map(|rest| rest.split_once("}}"))
-        .map(|(name, _)| name.trim())
-        .filter(|name| {
-            !name.is_empty()
-                && name
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || "_-.".contains(c))
-        })
 }
 
 #[cfg(test)]

@@ -304,8 +304,12 @@ async fn only_so_many_new_conversations_are_begun() {
     let told = Arc::new(AtomicUsize::new(0));
     let (drops, continuations) = (Arc::clone(&told), Arc::clone(&told));
     let mut callbacks = Callbacks::new()
-        .on_drop(move |_| drop(drops.fetch_add(1, Ordering::SeqCst)))
-        .on_continuation(move |_, _| drop(continuations.fetch_add(10, Ordering::SeqCst)));
+        .on_drop(move |_| {
+            drops.fetch_add(1, Ordering::SeqCst);
+        })
+        .on_continuation(move |_, _| {
+            continuations.fetch_add(10, Ordering::SeqCst);
+        });
     let end = timeout(LONG, conversation.run(&mut callbacks))
         .await
         .unwrap();

@@ -3,87 +3,22 @@
 #![allow(clippy::unwrap_used, reason = "what breaks fails the test")]
 
 mod common;
+#[path = "common/house.rs"]
+mod house;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use agent::Providers;
 use audio::SampleRate;
 use common::{agents, until};
 use duologue::{
-    Agents, AudioPieces, Command, ConnectError, Conversation, EndedBy, Event, Pace, Streams,
-    WebSocket, wav, wire::ServerEvent,
+    Agents, Command, ConnectError, Conversation, EndedBy, Event, Pace, Streams, WebSocket,
+    wire::ServerEvent,
 };
-use embedded::{Engine, Paths, recogniser, script::Scripted, tools::Shelf, voice::FliteVoice};
-use providers::{
-    ProviderError,
-    tts::{self, Tts as _},
-};
-use server::{
-    Answerer, Equipment, InProcess, Keys, Limits, Origin, Registry, Server, Settings, StoredAgent,
-    shelf::Nowhere,
-};
+use house::{record, serve};
 use tokio::time::timeout;
 
 /// Far longer than anything here takes, on any machine.
 const LONG: Duration = Duration::from_secs(90);
-
-/// What callers may have otherwise.
-const ALLOWED: &str = "[platform_settings.overrides.conversation_config_override]\n\
-    agent = { first_message = true }\nconversation = { text_only = true }\n";
-
-struct Equip(Engine);
-
-impl server::Engine for Equip {
-    fn equip(&self, agent: &StoredAgent) -> Result<Equipment, ProviderError> {
-        let wrong = |reason: String| ProviderError::Failed {
-            provider: "test".to_owned(),
-            reason,
-        };
-        let text = agent.toml().unwrap_or_default();
-        let script = Scripted::from_toml(&text).map_err(|error| wrong(error.to_string()))?;
-        let shelf =
-            Shelf::open(script.variables(), None).map_err(|error| wrong(error.to_string()))?;
-        Ok(Equipment {
-            providers: Providers {
-                vad: self.0.vad(),
-                asr: self.0.asr(),
-                llm: Arc::new(script),
-                tts: self.0.tts(),
-            },
-            tools: shelf.tools(),
-        })
-    }
-}
-
-/// A server that runs as long as the test.
-async fn serve(keys: &str) -> String {
-    let speech = Engine::new(Paths::default(), &recogniser::Settings::default());
-    let limits = Limits::default();
-    let answerer: Arc<dyn Answerer> = Arc::new(InProcess::new(
-        Arc::new(Equip(speech)),
-        BTreeMap::new(),
-        &limits,
-    ));
-    let bundled = embedded::agents::ALL
-        .iter()
-        .map(|agent| {
-            let text = format!("{}\n{ALLOWED}", agent.toml);
-            StoredAgent::from_file(agent.id, &text, Origin::Bundled).unwrap()
-        })
-        .collect();
-    let registry = Registry::open(bundled, None, Arc::new(Nowhere))
-        .await
-        .unwrap();
-    let mut settings = Settings {
-        keys: Keys::new(keys.split(',').filter(|key| !key.is_empty())),
-        ..Settings::default()
-    };
-    settings.bind.set_port(0);
-    let server = Server::bind(settings, registry, answerer).await.unwrap();
-    let url = format!("http://{}", server.address());
-    tokio::spawn(server.run(std::future::pending()));
-    url
-}
 
 async fn response(conversation: &mut Conversation<WebSocket>) -> String {
     let fits = |event: &Event| matches!(event, Event::Event(ServerEvent::AgentResponse { .. }));
@@ -186,10 +121,6 @@ async fn a_spoken_question_gets_a_spoken_answer() {
             .conversation("receptionist")
             .first_message("")
             .audio(streams)
-            .audio_pieces(AudioPieces {
-                input: 320,
-                ..AudioPieces::default()
-            })
             .connect()
             .await
             .unwrap();
@@ -221,29 +152,4 @@ async fn a_spoken_question_gets_a_spoken_answer() {
         .max()
         .unwrap();
     assert!(loudest > 1_000, "{loudest}");
-}
-
-/// Has a question spoken into a file.
-async fn record(path: &Path, text: &str) {
-    let mut session = FliteVoice::new(Paths::default()).start(tts::Options::default());
-    session
-        .input
-        .send(tts::Input::Text(text.to_owned()))
-        .await
-        .unwrap();
-    session.input.send(tts::Input::End).await.unwrap();
-    let target = wav::File(std::fs::File::create(path).unwrap());
-    let mut writer = wav::Writer::new(Box::new(target), 16_000, 1).unwrap();
-    // Nobody speaks the moment the line is open.
-    writer.write(&vec![0; 32_000]).unwrap();
-    while let Some(event) = session.events.recv().await {
-        match event.unwrap() {
-            tts::Event::Chunk(chunk) => {
-                let samples = audio::resample(&chunk.samples, chunk.rate, SampleRate::HZ_16000);
-                writer.write(&samples).unwrap();
-            }
-            tts::Event::Done => break,
-        }
-    }
-    writer.finish().unwrap();
 }

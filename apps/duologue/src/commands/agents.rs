@@ -1,11 +1,14 @@
-//! `duologue agents`: what agents there are, what is in their files, and whether it is right.
+//! `duologue agents`: what agents there are, what is in their files, whether it is right; and theirs at an account.
+
+mod sync;
+mod written;
 
 use serde_json::json;
 
 use crate::{Context, agents, cli::AgentsCommand, files, problem::Outcome};
 
-/// Lists, shows or checks agents.
-pub(crate) fn run(context: &Context, command: &AgentsCommand) -> Outcome<()> {
+/// Lists, shows or checks agents, and takes them from an account and back.
+pub(crate) async fn run(context: &Context, command: &AgentsCommand) -> Outcome<()> {
     let out = context.out;
     match command {
         AgentsCommand::List => {
@@ -41,6 +44,8 @@ pub(crate) fn run(context: &Context, command: &AgentsCommand) -> Outcome<()> {
                 "duologue_providers": file.providers, "duologue_script": file.script,
             }))
         }
+        AgentsCommand::Pull { agents, force } => sync::pull(context, agents, *force).await,
+        AgentsCommand::Push { agents, force } => sync::push(context, agents, *force).await,
         AgentsCommand::Check { file } => {
             let name = file.display().to_string();
             let parsed = agents::parse(&name, &files::read_text(file)?)?;

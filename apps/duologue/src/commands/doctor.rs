@@ -1,5 +1,7 @@
 //! `duologue doctor`: what is configured, what is there, what is missing, and how to mend it.
 
+mod account;
+
 use std::time::Duration;
 
 use providers::openai;
@@ -9,7 +11,7 @@ use crate::{
     Context, agents,
     brain::{self, LlmChoice},
     problem::{Outcome, Problem},
-    settings::{Settings, keys},
+    settings::Settings,
     speech,
 };
 
@@ -87,7 +89,7 @@ pub(crate) async fn run(context: &Context) -> Outcome<()> {
     }
     let mut findings = packages(settings);
     findings.push(agent_files(settings));
-    findings.extend(keys_that_look_wrong(settings));
+    findings.extend(account::look(settings).await);
     findings.extend(llm(settings).await);
     out.line("\nWhat was found")?;
     let mut missing = 0;
@@ -154,44 +156,6 @@ fn agent_files(settings: &Settings) -> Finding {
         )
         .fix(format!("duologue agents check {first}")),
     }
-}
-
-/// Keys that stand in the wrong place, or are something else.
-fn keys_that_look_wrong(settings: &Settings) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut suspect = |key: &keys::Key, wrong: fn(&str) -> bool, says: &str, fix: &str| {
-        let setting = settings.setting(key);
-        if setting.value().is_some_and(wrong) {
-            findings.push(
-                Finding::new(key.name, State::Bad, format!("{says} ({})", setting.origin)).fix(fix),
-            );
-        }
-    };
-    suspect(
-        keys::ELEVENLABS_API_KEY,
-        |v| v.starts_with("sk-"),
-        "looks like a key of OpenAI",
-        "keys of ElevenLabs begin with sk_; swap the two",
-    );
-    suspect(
-        keys::ELEVENLABS_API_KEY,
-        |v| v.starts_with("agent_"),
-        "is an agent's id, not a key",
-        "put it into AGENT_ID",
-    );
-    suspect(
-        keys::OPENAI_API_KEY,
-        |v| v.starts_with("sk_"),
-        "looks like a key of ElevenLabs",
-        "keys of OpenAI begin with sk-; swap the two",
-    );
-    suspect(
-        keys::AGENT_ID,
-        |v| v.starts_with("sk_") || v.starts_with("sk-"),
-        "is a key, not an agent's id",
-        "agents' ids of ElevenLabs begin with agent_",
-    );
-    findings
 }
 
 /// Whether the llm that would be chosen answers.

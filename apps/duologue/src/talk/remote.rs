@@ -1,10 +1,10 @@
 //! An agent elsewhere: at ElevenLabs, or at a server of one's own.
 
 use protocol::agents::client::{End, EndedBy, Settings as ClientSettings};
-use sdk::{Account, Agents, ApiKey, Channel, ConnectError, Region, account};
+use sdk::{Agents, Channel, ConnectError};
 
 use crate::{
-    agents,
+    account, agents,
     cli::{Pace, Talk},
     problem::{Outcome, Problem},
     settings::{Settings, keys},
@@ -58,19 +58,7 @@ pub(crate) fn choose(settings: &Settings, arguments: &Talk) -> Outcome<Option<Re
             .because(format!("{} is not set", keys::AGENT_ID.name))
             .fix("name one with --agent agent_…, or put AGENT_ID=agent_… into .env"));
     };
-    let region = match settings.get(keys::ELEVENLABS_REGION) {
-        Some(word) => word
-            .parse::<Region>()
-            .map_err(|error| Problem::usage("there is no such region").because(error))?,
-        None => Region::Global,
-    };
-    let account = Account::new(account::Settings {
-        api_key: key.map(ApiKey::new),
-        region,
-        base_url: server.map(str::to_owned),
-        ..account::Settings::default()
-    })
-    .map_err(|error| Problem::usage("the account cannot be reached").because(error))?;
+    let account = account::of(settings)?;
     Ok(Some(Remote {
         agents: Agents::new(account),
         agent: agent.to_owned(),
