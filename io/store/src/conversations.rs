@@ -135,6 +135,19 @@ pub struct FileEntry {
 /// How long what is past its time waits for the jobs that still need it, in microseconds: a day.
 const PATIENCE: i64 = 24 * 3_600 * 1_000_000;
 
+/// Somebody who has called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// The caller's own id for them.
+    pub id: String,
+    /// When the first of their conversations began, in microseconds since 1970.
+    pub first: i64,
+    /// When the last of them began.
+    pub last: i64,
+    /// How many there are.
+    pub conversations: u64,
+}
+
 /// What files of conversations are kept as.
 const FILE: &str = "conversation";
 
@@ -319,6 +332,49 @@ impl Conversations {
                 })
             })
             .collect()
+    }
+
+    /// Who has called, by id; at most `most`, after the user of that id.
+    pub async fn users(
+        &self,
+        wanted: &Filter,
+        after: Option<&str>,
+        most: u64,
+    ) -> Result<Vec<User>, StoreError> {
+        let mut query = QueryBuilder::<Db>::new(
+            "SELECT user_id, MIN(started), MAX(started), COUNT(*) FROM conversations WHERE user_id IS NOT NULL",
+        );
+        wanted.push(&mut query);
+        if let Some(after) = after {
+            query.push(" AND user_id > ").push_bind(after.to_owned());
+        }
+        query.push(" GROUP BY user_id ORDER BY user_id");
+        filter::limit(&mut query, most);
+        let rows = query.build().fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                let conversations: i64 = row.try_get(3)?;
+                Ok(User {
+                    id: row.try_get(0)?,
+                    first: row.try_get(1)?,
+                    last: row.try_get(2)?,
+                    conversations: conversations.unsigned_abs(),
+                })
+            })
+            .collect()
+    }
+
+    /// How many characters agents have spoken in conversations that began since `since` (microseconds since 1970).
+    pub async fn characters(&self, since: i64) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT COALESCE(SUM(LENGTH(heard)), 0) FROM turns
+             WHERE role = 'agent' AND conversation IN (SELECT id FROM conversations WHERE started >= $1)",
+        )
+        .bind(since)
+        .fetch_one(&self.readers)
+        .await?;
+        let count: i64 = row.try_get(0)?;
+        Ok(count.unsigned_abs())
     }
 
     /// Where the sound of a conversation is, or would be.

@@ -27,7 +27,7 @@ use std::{
 };
 
 pub use blobs::Blobs;
-pub use conversations::{Conversations, FileEntry, Findings, Summary, Whole};
+pub use conversations::{Conversations, FileEntry, Findings, Summary, User, Whole};
 pub use documents::{Document, Documents};
 pub use entry::{Began, Ended, Entry, Note, Role, ToolCall, Turn, Usage};
 pub use error::StoreError;

@@ -290,26 +290,25 @@ async fn findings_are_kept_with_the_end_of_their_job_and_can_be_looked_for() {
         }],
         ..Filter::default()
     };
-    use FindingKind::{Criterion, Datum};
     for (filter, found) in [
         (
-            look(Criterion, "polite", Compare::Equal("success".to_owned())),
+            look(FindingKind::Criterion, "polite", Compare::Equal("success".to_owned())),
             true,
         ),
         (
-            look(Criterion, "polite", Compare::NotEqual("success".to_owned())),
+            look(FindingKind::Criterion, "polite", Compare::NotEqual("success".to_owned())),
             false,
         ),
-        (look(Datum, "count", Compare::Greater(2.0)), true),
-        (look(Datum, "count", Compare::AtLeast(3.0)), true),
-        (look(Datum, "count", Compare::Less(3.0)), false),
-        (look(Datum, "count", Compare::AtMost(3.0)), true),
+        (look(FindingKind::Datum, "count", Compare::Greater(2.0)), true),
+        (look(FindingKind::Datum, "count", Compare::AtLeast(3.0)), true),
+        (look(FindingKind::Datum, "count", Compare::Less(3.0)), false),
+        (look(FindingKind::Datum, "count", Compare::AtMost(3.0)), true),
         (
-            look(Datum, "count", Compare::In(vec!["3".to_owned()])),
+            look(FindingKind::Datum, "count", Compare::In(vec!["3".to_owned()])),
             true,
         ),
-        (look(Datum, "name", Compare::Exists), false),
-        (look(Datum, "name", Compare::Missing), true),
+        (look(FindingKind::Datum, "name", Compare::Exists), false),
+        (look(FindingKind::Datum, "name", Compare::Missing), true),
     ] {
         let described = format!("{filter:?}");
         assert_eq!(
