@@ -1,6 +1,6 @@
 //! Agents and their conversations.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use jiff::Zoned;
 use protocol::agents::{CloseCode, ErrorType};
@@ -89,6 +89,35 @@ impl fmt::Debug for Agent {
     }
 }
 
+/// A file that the user shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownFile {
+    /// Its name, for people.
+    pub name: String,
+    /// What it is, such as `image/png`.
+    pub mime: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+impl ShownFile {
+    pub(crate) fn data_url(&self) -> String {
+        let bytes = protocol::agents::AudioBytes::from(self.bytes.clone());
+        let base64 = serde_json::to_value(&bytes).unwrap_or_default();
+        format!(
+            "data:{};base64,{}",
+            self.mime,
+            base64.as_str().unwrap_or_default()
+        )
+    }
+}
+
+/// A file, soon; None if it is not there.
+pub type Finding = Pin<Box<dyn Future<Output = Option<ShownFile>> + Send>>;
+
+/// Finds a file that the user shows: first the conversation's id, then the file's.
+pub type FileFinder = Arc<dyn Fn(&str, &str) -> Finding + Send + Sync>;
+
 /// Finds an agent by its id. Called from conversations' own tasks, so it must not block.
 pub type Resolver = Arc<dyn Fn(&str) -> Option<Agent> + Send + Sync>;
 
@@ -108,6 +137,8 @@ pub struct Options {
     pub journal: Option<Journal>,
     /// Finds the agents that `transfer_to_agent` names. None (the default): nobody can be transferred.
     pub transfer: Option<Resolver>,
+    /// Finds the files that `multimodal_message` names. None (the default): there are none.
+    pub files: Option<FileFinder>,
     /// The client is the agent's owner and may override everything. Default false.
     pub trusted: bool,
     /// How long to wait for the client's initiation. Default 2 s.
@@ -139,6 +170,7 @@ impl Default for Options {
             recorder: Arc::new(NoRecorder),
             journal: None,
             transfer: None,
+            files: None,
             trusted: false,
             initiation_wait: Duration::from_secs(2),
             lead: Duration::from_secs(1),

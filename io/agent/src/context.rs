@@ -1,6 +1,6 @@
 //! What the agent remembers: what was heard, not what was generated.
 
-use providers::llm::{Message, ToolCall};
+use providers::llm::{Image, Message, ToolCall};
 use turn::ReplyId;
 
 /// Told to the llm when the user has been silent and the agent is to ask whether they are there.
@@ -12,15 +12,23 @@ pub const RE_ENGAGE: &str =
 /// What a call is worth while its tool has not answered.
 const UNANSWERED: &str = "No result yet.";
 
+/// Pictures that an llm is shown again with every reply.
+const MOST_SHOWN: usize = 10;
+
 /// The memory of one conversation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
     entries: Vec<Entry>,
+    /// Pictures that belong to what the user says next.
+    shown: Vec<Image>,
 }
 
 #[derive(Clone, Debug)]
 enum Entry {
-    User(String),
+    User {
+        text: String,
+        images: Vec<Image>,
+    },
     Agent {
         reply: ReplyId,
         text: String,
@@ -49,7 +57,34 @@ pub(crate) struct ToolResult {
 impl Context {
     /// The user's turn.
     pub(crate) fn user(&mut self, text: &str) {
-        self.entries.push(Entry::User(text.to_owned()));
+        self.entries.push(Entry::User {
+            text: text.to_owned(),
+            images: std::mem::take(&mut self.shown),
+        });
+    }
+
+    /// The user shows a picture, to go with what they say next. The last [`MOST_SHOWN`] are kept.
+    pub(crate) fn show(&mut self, image: Image) {
+        self.shown.push(image);
+        let mut shown: Vec<&mut Vec<Image>> = self
+            .entries
+            .iter_mut()
+            .filter_map(|entry| match entry {
+                Entry::User { images, .. } if !images.is_empty() => Some(images),
+                _ => None,
+            })
+            .collect();
+        shown.push(&mut self.shown);
+        let mut over = shown
+            .iter()
+            .map(|images| images.len())
+            .sum::<usize>()
+            .saturating_sub(MOST_SHOWN);
+        for images in shown {
+            let gone = over.min(images.len());
+            images.drain(..gone);
+            over -= gone;
+        }
     }
 
     /// Something nobody said. One id has one text, the newest.
@@ -130,7 +165,13 @@ impl Context {
         let mut messages = Vec::with_capacity(self.entries.len() + 1);
         for entry in &self.entries {
             match entry {
-                Entry::User(text) => messages.push(Message::User(text.clone())),
+                Entry::User { text, images } if images.is_empty() => {
+                    messages.push(Message::User(text.clone()));
+                }
+                Entry::User { text, images } => messages.push(Message::Seen {
+                    text: text.clone(),
+                    images: images.clone(),
+                }),
                 Entry::Note { text, .. } => messages.push(Message::Context(text.clone())),
                 Entry::Agent { text, calls, .. } => {
                     if text.is_empty() && calls.is_empty() {
@@ -191,6 +232,26 @@ mod tests {
         context.say(ReplyId(1), "Never mind");
         context.over(ReplyId(1), Some(""));
         assert!(context.messages().is_empty());
+    }
+
+    #[test]
+    fn pictures_go_with_the_words_and_the_oldest_are_forgotten() {
+        let mut context = Context::default();
+        let image = |number: usize| Image {
+            url: number.to_string(),
+            detail: None,
+        };
+        context.show(image(0));
+        context.user("look");
+        for number in 1..=MOST_SHOWN {
+            context.show(image(number));
+        }
+        context.user("and these");
+        let messages = context.messages();
+        assert_eq!(messages[0], Message::User("look".to_owned()));
+        assert!(
+            matches!(&messages[1], Message::Seen { images, .. } if images.len() == MOST_SHOWN && images[0] == image(1))
+        );
     }
 
     #[test]

@@ -24,7 +24,10 @@ pub mod recording;
 mod session;
 mod variables;
 
-pub use agent::{Agent, EndReason, Ending, Handle, Options, Providers, Resolver, Summary};
+pub use agent::{
+    Agent, EndReason, Ending, FileFinder, Finding, Handle, Options, Providers, Resolver, ShownFile,
+    Summary,
+};
 pub use clock::Clock;
 pub use context::RE_ENGAGE;
 pub use link::{Edge, Link, link};

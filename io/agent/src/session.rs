@@ -1,10 +1,12 @@
 //! One conversation: waits for what happens, tells the machine, does what it decides.
 
 mod client;
+mod files;
 mod hearing;
 mod perform;
 mod replies;
 mod sending;
+mod thoughts;
 mod tools;
 mod transfer;
 mod voice;
@@ -332,6 +334,20 @@ impl Session {
             conversation_initiation_metadata_event: metadata,
         })
         .await;
+        if self.hearing.is_some() {
+            let ears = [
+                ("provider", self.inner.providers.asr.name()),
+                ("language", &self.plan.language),
+            ];
+            let asr_initiation_metadata_event = ears
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .into_iter()
+                .collect();
+            self.send(ServerEvent::AsrInitiationMetadata {
+                asr_initiation_metadata_event,
+            })
+            .await;
+        }
         if let Some(journal) = &self.options.journal {
             journal.begin(&self.id, &self.plan.turn);
         }

@@ -71,6 +71,26 @@ impl Keys {
         true
     }
 
+    /// A secret that everybody has who has these keys: the same after a restart and on every node. None without keys.
+    pub(crate) fn secret(&self) -> Option<[u8; 64]> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut hashes = self.0.clone();
+        hashes.sort_unstable();
+        let mut secret = [0_u8; 64];
+        for (half, label) in secret.chunks_mut(32).zip(["left", "right"]) {
+            let mut hash = Sha256::new();
+            hash.update(b"duologue signed urls, ");
+            hash.update(label.as_bytes());
+            for key in &hashes {
+                hash.update(key);
+            }
+            half.copy_from_slice(&hash.finalize());
+        }
+        Some(secret)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -95,7 +95,11 @@ impl Server {
                 allowed: settings.allowed_origins.clone(),
                 development: settings.development,
             },
-            signer: Signer::new(ids::secret(), limits.signed_url),
+            signer: Signer::new(
+                settings.keys.secret().unwrap_or_else(ids::secret),
+                limits.signed_url,
+                now(),
+            ),
             admission: Arc::new(Admission::new(
                 limits.conversations,
                 limits.conversations_per_key,

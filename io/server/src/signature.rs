@@ -30,19 +30,23 @@ pub(crate) enum SignatureError {
     Used,
 }
 
-/// Signs and verifies. Its secret lives as long as the server: a restart makes old URLs invalid.
+/// Signs and verifies. Where there are keys, its secret comes from them, so that a URL holds after a restart and on every
+/// node with the same keys; a server without keys makes one up, and needs no signatures.
 pub(crate) struct Signer {
     secret: [u8; 64],
     validity: Duration,
+    /// When this process began, in seconds since 1970: which of the older proofs were used, it does not know.
+    since: u64,
     /// Conversation ids whose URL was used, with the second their proof expires.
     used: Mutex<HashMap<String, u64>>,
 }
 
 impl Signer {
-    pub(crate) fn new(secret: [u8; 64], validity: Duration) -> Self {
+    pub(crate) fn new(secret: [u8; 64], validity: Duration, since: u64) -> Self {
         Self {
             secret,
             validity,
+            since,
             used: Mutex::default(),
         }
     }
@@ -79,6 +83,9 @@ impl Signer {
         let Some(conversation) = conversation else {
             return Ok(());
         };
+        if expiry < self.since + self.validity.as_secs() {
+            return Err(SignatureError::Used);
+        }
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.retain(|_, expiry| *expiry > now);
         match used.insert(conversation.to_owned(), expiry) {
@@ -101,7 +108,7 @@ impl Signer {
 
 impl Default for Signer {
     fn default() -> Self {
-        Self::new(ids::secret(), Duration::from_mins(15))
+        Self::new(ids::secret(), Duration::from_mins(15), 0)
     }
 }
 
@@ -158,6 +165,20 @@ mod tests {
                 Err(SignatureError::Invalid)
             );
         }
+    }
+
+    #[test]
+    fn a_proof_from_before_a_restart_holds_unless_it_may_have_been_used() {
+        let (secret, validity) = ([7; 64], Duration::from_mins(15));
+        let before = Signer::new(secret, validity, 0);
+        let after = Signer::new(secret, validity, 1_100);
+        let proof = before.sign("agent_a", None, 1_000);
+        assert_eq!(after.verify(&proof, "agent_a", None, 1_200), Ok(()));
+        let proof = before.sign("agent_a", Some("conv_1"), 1_000);
+        assert_eq!(
+            after.verify(&proof, "agent_a", Some("conv_1"), 1_200),
+            Err(SignatureError::Used)
+        );
     }
 
     #[test]

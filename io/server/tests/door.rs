@@ -267,3 +267,62 @@ async fn pages_see_what_they_may_see() {
     );
     assert_eq!(get("/health", stranger).await, (200, None));
 }
+
+#[tokio::test]
+async fn a_signed_url_holds_after_a_restart_with_the_same_keys() {
+    let before = House::open(keyed()).await;
+    let query = signed(&before, "agent_id=vault").await;
+    drop(before);
+    let after = House::open(keyed()).await;
+    let mut caller = after.call(&query).await;
+    caller
+        .say(&json!({"type": "conversation_initiation_client_data"}))
+        .await;
+    assert_eq!(
+        caller.next().await["type"],
+        "conversation_initiation_metadata"
+    );
+    let other = House::open(Settings {
+        keys: Keys::new(["third"]),
+        ..open()
+    });
+    let (kind, code, _) = other.await.call(&query).await.refused().await;
+    assert_eq!((kind.as_str(), code), ("value_error", 1008));
+}
+
+#[tokio::test]
+async fn one_key_cannot_take_all_places() {
+    let mut settings = keyed();
+    settings.limits.conversations_per_key = Some(1);
+    let house = House::open(settings).await;
+    let dial = async |key: &str| {
+        let mut request = house.request("agent_id=vault");
+        let headers = request.headers_mut();
+        headers.insert("xi-api-key", key.parse().unwrap());
+        let mut caller = Caller::dial(house.address, request).await;
+        caller
+            .say(&json!({"type": "conversation_initiation_client_data"}))
+            .await;
+        caller
+    };
+    let mut first = dial("first").await;
+    assert_eq!(
+        first.next().await["type"],
+        "conversation_initiation_metadata"
+    );
+    let (kind, code, reason) = dial("first").await.refused().await;
+    assert_eq!((kind.as_str(), code), ("unknown", 3008));
+    assert!(reason.contains("with this API key"), "{reason}");
+    let mut second = dial("second").await;
+    assert_eq!(
+        second.next().await["type"],
+        "conversation_initiation_metadata"
+    );
+    drop(first);
+    loop {
+        let mut again = dial("first").await;
+        if again.next().await["type"] == "conversation_initiation_metadata" {
+            break;
+        }
+    }
+}

@@ -5,13 +5,17 @@
 
 mod common;
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use common::{
     House,
-    desk::{self, begin, next, say, sound, text_only},
-    fakes::{HEARD, TELL, call, text},
+    desk::{self, Mouth, begin, next, say, sound, text_only},
+    fakes::{Fake, HEARD, TELL, call, text},
+    open,
 };
 use providers::llm::{Event, Message, Request};
 use serde_json::{Value, json};
+use server::InProcess;
 
 async fn house(changes: Value) -> House {
     desk::house(changes, brain).await
@@ -36,6 +40,16 @@ fn brain(request: &Request) -> Vec<Event> {
         Some(Message::Tool {
             result, is_error, ..
         }) => vec![text(&format!("The tool said {result} {is_error}."))],
+        Some(Message::Seen { text: said, images }) => {
+            vec![text(&format!("{said}: {}", images[0].url))]
+        }
+        Some(Message::User(said)) if said.contains("why") => {
+            vec![
+                Event::Reasoning("Because ".to_owned()),
+                Event::Reasoning("I can.".to_owned()),
+                text("No reason."),
+            ]
+        }
         Some(Message::User(said)) if said.contains("prompt") => vec![text(&request.prompt)],
         _ => vec![text(STORY)],
     }
@@ -469,4 +483,92 @@ async fn allowed_prompts_context_and_multimodal_text_reach_the_llm() {
         said["agent_response_event"]["agent_response"],
         "You are a baker."
     );
+}
+
+#[tokio::test]
+async fn reasoning_is_streamed_before_the_reply() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, text_only()).await;
+    next(&mut caller, "agent_response").await;
+    say(&mut caller, "why").await;
+    let mut parts = Vec::new();
+    while parts.len() < 4 {
+        let part =
+            next(&mut caller, "agent_reasoning_response_part").await["reasoning_response_part"]
+                .clone();
+        assert!(part["event_id"].is_string(), "{part}");
+        parts.push(format!(
+            "{} {}",
+            part["type"].as_str().unwrap(),
+            part["text"].as_str().unwrap()
+        ));
+    }
+    assert_eq!(parts, ["start ", "delta Because ", "delta I can.", "stop "]);
+    let said = next(&mut caller, "agent_response").await;
+    assert_eq!(said["agent_response_event"]["agent_response"], "No reason.");
+}
+
+#[tokio::test]
+async fn a_reply_that_was_heard_out_is_complete() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, json!({})).await;
+    let said = next(&mut caller, "agent_response").await;
+    let complete = next(&mut caller, "agent_response_complete").await;
+    assert_eq!(
+        complete["agent_response_complete_event"]["event_id"],
+        said["agent_response_event"]["event_id"]
+    );
+}
+
+#[tokio::test]
+async fn ears_and_early_answers_are_shown_to_who_asks() {
+    let house = house(json!({})).await;
+    let mut caller = begin(&house, json!({})).await;
+    let ears = next(&mut caller, "asr_initiation_metadata").await;
+    assert_eq!(ears["asr_initiation_metadata_event"]["language"], "en");
+    next(&mut caller, "audio").await;
+    let mut mouth = Mouth::new("pcm_16000");
+    mouth.say(&mut caller, 1.0, 0).await;
+    mouth.say(&mut caller, 0.8, TELL).await;
+    let (early, _) = mouth
+        .quiet_until(&mut caller, &["internal_tentative_agent_response"])
+        .await;
+    let early = &early["tentative_agent_response_internal_event"]["tentative_agent_response"];
+    assert!(STORY.starts_with(early.as_str().unwrap()), "{early}");
+}
+
+/// One picture; everything else is not there.
+fn album() -> agent::FileFinder {
+    Arc::new(|_, id| {
+        let found = (id == "file_1").then(|| agent::ShownFile {
+            name: "cat.png".to_owned(),
+            mime: "image/png".to_owned(),
+            bytes: vec![0; 3],
+        });
+        Box::pin(std::future::ready(found))
+    })
+}
+
+#[tokio::test]
+async fn a_picture_is_shown_to_the_llm_with_the_words_beside_it() {
+    let settings = open();
+    let options = agent::Options {
+        files: Some(album()),
+        ..agent::Options::default()
+    };
+    let answerer = InProcess::new(Arc::new(Fake(brain)), BTreeMap::new(), &settings.limits)
+        .with_options(options);
+    let house = House::with(settings, Arc::new(answerer), vec![desk::desk(json!({}))]).await;
+    let mut caller = begin(&house, text_only()).await;
+    next(&mut caller, "agent_response").await;
+    caller.say(&json!({"type": "multimodal_message", "text": {"type": "user_message", "text": "what is this"}, "file": {"type": "file_input", "file_id": "file_1"}})).await;
+    let said = next(&mut caller, "agent_response").await;
+    assert_eq!(
+        said["agent_response_event"]["agent_response"],
+        "what is this: data:image/png;base64,AAAA"
+    );
+    // A file without words is a turn as well, and one that is not there is no failure.
+    caller.say(&json!({"type": "multimodal_message", "text": null, "file": {"type": "file_input", "file_id": "gone"}})).await;
+    next(&mut caller, "user_transcript").await;
+    next(&mut caller, "agent_response").await;
 }

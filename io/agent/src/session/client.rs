@@ -32,16 +32,7 @@ impl Session {
                     None => self.tell(Input::UserActivity),
                 }
             }
-            ClientEvent::MultimodalMessage(message) => {
-                for file in message.file.iter().chain(&message.files) {
-                    self.context
-                        .note(None, format!("The user sent the file {}.", file.file_id));
-                }
-                self.tell(Input::ContextUpdated);
-                if let Some(text) = message.text.map(|text| text.text) {
-                    self.tell(Input::UserText { text });
-                }
-            }
+            ClientEvent::MultimodalMessage(message) => self.on_multimodal(message).await,
             ClientEvent::UserActivity => self.tell(Input::UserActivity),
             ClientEvent::ContextualUpdate { text, context_id } => {
                 self.context.note(context_id, text);

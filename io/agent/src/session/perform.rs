@@ -2,8 +2,8 @@
 
 use audio::Moment;
 use protocol::agents::{
-    AgentResponseCorrection, AgentToolResponse, ErrorEvent, ErrorType, EventId, Interruption,
-    ServerEvent, ToolType, UserTranscript,
+    AgentResponseComplete, AgentResponseCorrection, AgentToolResponse, ErrorEvent, ErrorType,
+    EventId, Interruption, ServerEvent, ToolType, UserTranscript,
 };
 use turn::{CloseReason, Output, ReplyEnd, ReplyId, UtteranceId};
 
@@ -150,6 +150,10 @@ impl Session {
         };
         if matches!(end, ReplyEnd::Finished | ReplyEnd::Failed { .. }) {
             self.announce(id).await;
+        }
+        if matches!(end, ReplyEnd::Finished) {
+            let event_id = Some(self.event_of(id));
+            self.send(AgentResponseComplete { event_id }.into()).await;
         }
         self.context.over(id, heard);
         let Some(reply) = self.replies.remove(&id) else {

@@ -25,7 +25,7 @@ const MOST_LLM_FAILURES: u32 = 3;
 /// One attempt of the agent to say something.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "five things that happen independently, each once"
+    reason = "six things that happen independently, each once"
 )]
 pub(super) struct Reply {
     /// It is no speculation, or not any more.
@@ -43,6 +43,8 @@ pub(super) struct Reply {
     pub(super) streaming: bool,
     pub(super) first_event: Option<u64>,
     pub(super) called: bool,
+    /// Streamed reasoning has begun.
+    pub(super) reasoning: bool,
     /// System tools of a speculative reply, to be told of when it is adopted.
     pub(super) unannounced: Vec<(ToolCall, bool)>,
     pub(super) expected: Option<Expected>,
@@ -66,6 +68,7 @@ impl Reply {
             streaming: false,
             first_event: None,
             called: false,
+            reasoning: false,
             unannounced: Vec::new(),
             expected: None,
             keys: None,
@@ -182,6 +185,15 @@ impl Session {
         if matches!(event, Some(Ok(llm::Event::Text(_) | llm::Event::Call(_)))) {
             reply.first_token.get_or_insert(now);
         }
+        if !matches!(
+            event,
+            Some(Ok(llm::Event::Reasoning(_) | llm::Event::Usage(_)))
+        ) {
+            self.end_reasoning(id).await;
+        }
+        let Some(reply) = self.replies.get_mut(&id) else {
+            return;
+        };
         match event {
             Some(Ok(llm::Event::Text(text))) => {
                 if reply.text.len() + text.len() > LONGEST_REPLY {
@@ -216,6 +228,7 @@ impl Session {
                 self.llm_failures = 0;
                 self.complete(id).await;
             }
+            Some(Ok(llm::Event::Reasoning(text))) => self.on_reasoning(id, text).await,
             Some(Ok(_)) => {}
             Some(Err(error)) => self.llm_failed(id, &error).await,
             None => {
@@ -255,6 +268,9 @@ impl Session {
             let so_far = reply.text.clone();
             self.context.say(id, &so_far);
             self.stream_text(id, &text).await;
+        } else {
+            let so_far = reply.text.clone();
+            self.tell_tentative_answer(so_far).await;
         }
         self.tell(Input::ReplyText { reply: id, text });
     }

@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
         let mut silent = true;
         for message in &request.messages {
             match message {
-                Message::User(text) => {
+                Message::User(text) | Message::Seen { text, .. } => {
                     // What the caller says in pieces, without a word between, is one utterance.
                     if !unheard.is_empty() {
                         unheard.push(' ');

@@ -34,6 +34,10 @@ pub(crate) fn desk(changes: Value) -> StoredAgent {
         "agent_tool_response_full_payload",
         "vad_score",
         "context_usage",
+        "agent_reasoning_response_part",
+        "agent_response_complete",
+        "asr_initiation_metadata",
+        "internal_tentative_agent_response",
     ];
     let base = json!({"conversation_config": {
         "conversation": {"client_events": all},
