@@ -196,7 +196,7 @@ impl Plan {
                 .client_events
                 .clone()
                 .or_else(|| config.conversation.client_events.clone())
-                .unwrap_or_else(|| ClientEventKind::DEFAULT.to_vec()),
+                .unwrap_or_else(default_events),
             text_only,
             input_format: format(
                 &config.asr.user_input_audio_format,
@@ -219,6 +219,14 @@ impl Plan {
             language,
         })
     }
+}
+
+/// What a client is told when nobody says what: the contract's list, and what was heard of an interrupted reply. Programs
+/// that remember what the agent said would be wrong without it, and both SDKs pass it on.
+fn default_events() -> Vec<ClientEventKind> {
+    let mut events = ClientEventKind::DEFAULT.to_vec();
+    events.push(ClientEventKind::AgentResponseCorrection);
+    events
 }
 
 fn check_overrides(view: &View, overrides: &ConfigOverride, trusted: bool) -> Result<(), Refusal> {

@@ -4,11 +4,12 @@
 mod common;
 
 use common::{
+    Caller,
     desk::{Mouth, begin, house, house_of, next, put, say, text_only},
     fakes::{ALRIGHT, FRENCH, HEARD_IN_FRENCH, SPELL, TELL, call, text},
 };
 use protocol::agents::AudioBytes;
-use providers::llm::{Event, Message, Request};
+use providers::llm::{Event, Message, Request, ToolCall};
 use serde_json::{Value, json};
 use server::StoredAgent;
 
@@ -42,9 +43,39 @@ fn brain(request: &Request) -> Vec<Event> {
         }
         Some(Message::User(said)) if said.contains("think") => vec![text("I thought about it.")],
         Some(Message::Context(_)) => vec![text("Are you there?")],
+        Some(Message::User(said)) if said.contains("both") => vec![
+            named("call_a", "find_order", json!({"order": "a"})),
+            named("call_b", "find_order", json!({"order": "b"})),
+        ],
+        Some(Message::User(said)) if said.contains("chain") => {
+            vec![named("call_1", "find_order", json!({"order": "first"}))]
+        }
+        Some(Message::Tool { result, .. }) if result == "go on" => {
+            vec![named("call_2", "find_order", json!({"order": "second"}))]
+        }
+        Some(Message::User(said)) if said.contains("note it") => {
+            vec![call("note", json!({}))]
+        }
+        Some(Message::Tool { call_id, .. }) if call_id.starts_with("call_") => {
+            let results = request.messages.iter().filter_map(|message| match message {
+                Message::Tool {
+                    call_id, result, ..
+                } => Some(format!("{call_id}: {result}")),
+                _ => None,
+            });
+            vec![text(&results.collect::<Vec<_>>().join(", "))]
+        }
         Some(Message::Tool { .. }) => vec![text("Done.")],
         _ => vec![text(STORY)],
     }
+}
+
+fn named(id: &str, name: &str, arguments: Value) -> Event {
+    Event::Call(ToolCall {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        arguments,
+    })
 }
 
 fn turn(settings: Value) -> Value {
@@ -148,7 +179,9 @@ async fn an_agent_that_is_not_there_is_an_error_the_llm_hears_of() {
             .contains("no agent sales"),
         "{told}"
     );
-    while response(&next(&mut caller, "agent_response").await) != "Done." {}
+    while response(&next(&mut caller, "agent_response").await)
+        != "call_transfer_to_agent: there is no agent sales"
+    {}
 }
 
 #[tokio::test]
@@ -564,4 +597,95 @@ async fn the_callers_own_fields_reach_the_llm_where_allowed() {
         response(&seen).contains("tenant") && response(&seen).contains("elevenlabs_extra_body"),
         "{seen}"
     );
+}
+
+async fn asked(caller: &mut Caller) -> (String, Value) {
+    let asked = next(caller, "client_tool_call").await["client_tool_call"].clone();
+    let id = asked["tool_call_id"].as_str().unwrap().to_owned();
+    (id, asked["parameters"]["order"].clone())
+}
+
+async fn answer(caller: &mut Caller, id: &str, result: &str) {
+    caller
+        .say(&json!({"type": "client_tool_result", "tool_call_id": id, "result": result, "is_error": false}))
+        .await;
+}
+
+#[tokio::test]
+async fn calls_made_together_are_answered_in_any_order() {
+    let house = house(json!({}), brain).await;
+    let mut caller = begin(&house, text_only()).await;
+    next(&mut caller, "agent_response").await;
+    say(&mut caller, "both").await;
+    let (first, order) = asked(&mut caller).await;
+    assert_eq!(order, "a");
+    let (second, order) = asked(&mut caller).await;
+    assert_eq!(order, "b");
+    assert_ne!(first, second);
+    answer(&mut caller, &second, "B").await;
+    answer(&mut caller, &first, "A").await;
+    assert_eq!(
+        response(&next(&mut caller, "agent_response").await),
+        "call_a: A, call_b: B"
+    );
+}
+
+#[tokio::test]
+async fn one_call_leads_to_the_next() {
+    let house = house(json!({}), brain).await;
+    let mut caller = begin(&house, text_only()).await;
+    next(&mut caller, "agent_response").await;
+    say(&mut caller, "chain").await;
+    let (id, order) = asked(&mut caller).await;
+    assert_eq!(order, "first");
+    answer(&mut caller, &id, "go on").await;
+    let (id, order) = asked(&mut caller).await;
+    assert_eq!(order, "second");
+    answer(&mut caller, &id, "enough").await;
+    assert_eq!(
+        response(&next(&mut caller, "agent_response").await),
+        "call_1: go on, call_2: enough"
+    );
+}
+
+#[tokio::test]
+async fn an_interrupted_call_has_one_result() {
+    let slow = json!({"conversation_config": {"agent": {"prompt": {"tools": [{"type": "client", "name": "find_order",
+        "description": "Finds.", "expects_response": true, "response_timeout_secs": 60}]}}}});
+    let house = house(slow, brain).await;
+    let mut caller = begin(&house, text_only()).await;
+    next(&mut caller, "agent_response").await;
+    say(&mut caller, "chain").await;
+    let (id, _) = asked(&mut caller).await;
+    say(&mut caller, "notes").await;
+    answer(&mut caller, &id, "too late, or not").await;
+    say(&mut caller, "your prompt").await;
+    let mut results = 0;
+    loop {
+        let message = caller.next().await;
+        if message["type"] == "agent_tool_response" {
+            assert_eq!(message["agent_tool_response"]["tool_call_id"], id);
+            results += 1;
+        }
+        if message["type"] == "agent_response" && response(&message) == "Be short." {
+            break;
+        }
+    }
+    assert_eq!(results, 1);
+}
+
+#[tokio::test]
+async fn a_tool_that_expects_nothing_is_not_waited_for() {
+    let note = json!({"conversation_config": {"agent": {"prompt": {"tools": [{"type": "client", "name": "note",
+        "description": "Notes.", "expects_response": false}]}}}});
+    let house = house(note, brain).await;
+    let mut caller = begin(&house, text_only()).await;
+    next(&mut caller, "agent_response").await;
+    say(&mut caller, "note it").await;
+    let told = next(&mut caller, "agent_tool_response").await["agent_tool_response"].clone();
+    assert_eq!(
+        (told["tool_name"].as_str(), told["is_error"].as_bool()),
+        (Some("note"), Some(false))
+    );
+    next(&mut caller, "agent_response").await;
 }

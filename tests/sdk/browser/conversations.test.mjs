@@ -86,6 +86,71 @@ describe("an open server", () => {
     assert.equal((await tab.wait("onMessage")).message, "I came along with you.");
   });
 
+  it("takes everything a page can send", async (test) => {
+    const tab = await open(test);
+    await tab.begin(text({ userId: "ada", customLlmExtraBody: undefined, dynamicVariables: { any: "thing", n: 3, yes: true } }));
+    await tab.wait("onMessage");
+    assert.equal(await tab.call("isOpen"), true);
+    await tab.call("sendFeedback", false);
+    await tab.call("sendFeedback", null, 1);
+    await tab.call("sendMCPToolApprovalResult", "none", true);
+    await tab.call("sendContextualUpdate", "The user scrolls.");
+    await tab.call("sendUserActivity");
+    await tab.call("sendMultimodalMessage", { text: "When do you open?" });
+    await tab.wait("onMessage", "(m) => /nine in the morning/.test(m.message)");
+    await tab.wait("onPing", "(p) => typeof p.ping_ms === 'number'");
+    const sent = (await tab.happened("onOutgoingEvent")).map((event) => event.type);
+    for (const kind of ["feedback", "mcp_tool_approval_result", "contextual_update", "user_activity", "multimodal_message", "pong"]) {
+      assert.ok(sent.includes(kind), `${kind} is not among ${sent}`);
+    }
+    assert.deepEqual(await tab.happened("onError"), []);
+  });
+
+  it("waits in vain for a tool the page keeps to itself, and goes on", async (test) => {
+    const tab = await open(test);
+    await tab.begin(text({ unhandledTools: true }));
+    await tab.call("sendUserMessage", "where is my order");
+    assert.equal((await tab.wait("onUnhandledClientToolCall")).tool_name, "find_order");
+    await tab.wait("onMessage", "(m) => /could not find/.test(m.message)");
+  });
+
+  it("says what to do when a page asks for WebRTC", async (test) => {
+    const tab = await open(test, recording(1));
+    const refused = await tab.begin({ agentId: "desk", origin: server.url });
+    assert.match(refused.error, /websocket/i);
+  });
+
+  it("is set up like any other agent: the bundled assistant by text, in other words", async (test) => {
+    const tab = await open(test);
+    await tab.begin({ agentId: "assistant", connectionType: "websocket", origin: server.origin, textOnly: true,
+      overrides: { agent: { firstMessage: "Welcome.", language: "en", prompt: { prompt: "Be short." } }, tts: { voiceId: "rms", speed: 1.1 } } });
+    assert.equal((await tab.wait("onMessage")).message, "Welcome.");
+    await tab.call("sendUserMessage", "what is twelve times seven");
+    await tab.wait("onMessage", "(m) => /84/.test(m.message)");
+  });
+
+  it("plays, mutes and measures sound", async (test) => {
+    const tab = await open(test, recording(3, "When do you open tomorrow?", 20));
+    await tab.begin(desk());
+    await tab.wait("onModeChange", "(m) => m.mode === 'speaking'");
+    await tab.call("setVolume", { volume: 0.5 });
+    assert.equal(typeof await tab.call("getInputVolume"), "number");
+    assert.ok(await tab.page.evaluate(async () => {
+      for (let tries = 0; tries < 100; tries += 1) {
+        if (session.getOutputVolume() > 0) return true;
+        await new Promise((later) => setTimeout(later, 50));
+      }
+      return false;
+    }), "the agent can be heard");
+    await tab.call("setMicMuted", true);
+    await tab.wait("onModeChange", "(m) => m.mode === 'listening'");
+    await tab.page.waitForTimeout(6_000);
+    assert.deepEqual((await tab.happened("onMessage")).filter((m) => m.role === "user"), [], "a muted microphone says nothing");
+    await tab.call("setMicMuted", false);
+    await tab.call("endSession");
+    assert.equal((await tab.wait("onDisconnect")).reason, "user");
+  });
+
   it("understands speech and is understood", async (test) => {
     const tab = await open(test, recording(5, "When do you open tomorrow?", 9, "When do you open tomorrow?", 12));
     const id = await tab.begin(desk());
