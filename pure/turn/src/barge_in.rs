@@ -12,11 +12,13 @@ use crate::{
     output::{Origin, Output, ReplyEnd},
     reply::{Reply, Voice, Writing},
     user_turn::{UserTurn, Utterance},
-    words::{same_words, words},
+    words::{is_little, same_words, words},
 };
 
 /// However the words turn out: nobody is left in silence longer than this by a duck.
 pub(crate) const DUCK_LIMIT: Duration = Duration::from_secs(3);
+/// So many little words may be a fragment. More are the beginning of a sentence.
+const LONGEST_FRAGMENT: usize = 3;
 /// An echo ends soon after its sound.
 const ECHO_TAIL: Duration = Duration::from_millis(500);
 
@@ -247,13 +249,10 @@ impl Conversation {
     }
 }
 
-/// A single word that nobody interrupts with: what recognisers make of coughs and of sounds of listening.
+/// Little words alone, which nobody interrupts with: what recognisers make of coughs, of sounds of listening and of what is
+/// left of an echo.
 fn is_fragment(said: &[String]) -> bool {
-    const FRAGMENTS: [&str; 22] = [
-        "the", "a", "an", "and", "of", "to", "in", "it", "its", "is", "are", "her", "his", "he",
-        "i", "then", "than", "or", "as", "at", "for", "with",
-    ];
-    matches!(said, [word] if FRAGMENTS.contains(&word.as_str()))
+    said.len() <= LONGEST_FRAGMENT && said.iter().all(|word| is_little(word))
 }
 
 /// What follows `heard` in `text`, counted in words.

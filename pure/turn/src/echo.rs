@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::words::is_little;
+
 /// So many words of the past are remembered.
 const MEMORY: usize = 64;
 /// An echo may have begun this many words before the vad noticed.
@@ -50,20 +52,26 @@ impl Echo {
             .take(heard + AHEAD)
             .skip(from.saturating_sub(self.total));
         let sounded: Vec<&String> = past.chain(present).collect();
-        let common = common_in_order(said, &sounded);
+        let common = |said: &[&String]| common_in_order(said, &sounded);
+        let all: Vec<&String> = said.iter().collect();
         // Three of four: recognisers mishear echoes. Of one to three words all must match.
-        common * 4 >= said.len() * 3
+        if common(&all) * 4 >= all.len() * 3 {
+            return true;
+        }
+        // Little words are what recognisers make of sound they do not understand. The others tell whose words these are.
+        let telling: Vec<&String> = said.iter().filter(|word| !is_little(word)).collect();
+        !telling.is_empty() && common(&telling) == telling.len()
     }
 }
 
 /// The length of the longest common subsequence.
-fn common_in_order(said: &[String], sounded: &[&String]) -> usize {
+fn common_in_order(said: &[&String], sounded: &[&String]) -> usize {
     let mut row = vec![0usize; sounded.len() + 1];
     for word in said {
         let mut diagonal = 0;
         for (index, other) in sounded.iter().enumerate() {
             let above = row[index + 1];
-            row[index + 1] = if word == *other {
+            row[index + 1] = if word == other {
                 diagonal + 1
             } else {
                 above.max(row[index])
@@ -87,6 +95,8 @@ mod tests {
         let explains = |said: &str, heard| echo.explains(&words(said), 5, &current, heard);
         assert!(explains("to five would you like", 3));
         assert!(explains("nine to fine would you", 2), "one word misheard");
+        assert!(explains("then would", 3), "a little word misheard");
+        assert!(!explains("then no", 3), "a word that is not the agent's");
         assert!(!explains("no thank you", 6));
         assert!(!explains("or friday", 0), "not said yet");
     }

@@ -27,6 +27,15 @@ pub(crate) fn same_words(a: &str, b: &str) -> bool {
     }
 }
 
+/// Whether a word says nothing by itself: the short ones by which recognisers explain sounds that are no words.
+pub(crate) fn is_little(word: &str) -> bool {
+    const LITTLE: [&str; 22] = [
+        "the", "a", "an", "and", "of", "to", "in", "it", "its", "is", "are", "her", "his", "he",
+        "i", "then", "than", "or", "as", "at", "for", "with",
+    ];
+    LITTLE.contains(&word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
