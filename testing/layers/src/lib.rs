@@ -32,9 +32,17 @@ const IO_ARROWS: &[(&str, &[&str])] = &[
     ("sdk", &["elevenlabs"]),
     ("devices", &[]),
     ("store", &[]),
+    ("knowledge", &["providers"]),
     (
         "server",
-        &["agent", "store", "sdk", "providers", "elevenlabs"],
+        &[
+            "agent",
+            "knowledge",
+            "store",
+            "sdk",
+            "providers",
+            "elevenlabs",
+        ],
     ),
 ];
 
