@@ -72,7 +72,7 @@ pub(crate) async fn open(State(house): State<Arc<House>>, mut request: Request) 
     response
 }
 
-fn accept_key(headers: &HeaderMap) -> Result<String, Problem> {
+pub(crate) fn accept_key(headers: &HeaderMap) -> Result<String, Problem> {
     let has = |name: header::HeaderName, wanted: &str| {
         let values = headers
             .get_all(name)

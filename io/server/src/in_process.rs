@@ -8,7 +8,7 @@ use agent::{Agent, Clock, Options, Providers, Resolver, config::Config};
 use protocol::agents::ErrorType;
 use providers::{ApiKey, ProviderError, cascade::LlmCascade, tool::Tool};
 
-use crate::{Answer, Answerer, Begun, Call, Ending, Limits, Refusal, Registry, StoredAgent, ids};
+use crate::{Abilities, Answer, Answerer, Begun, Call, Ending, Limits, Refusal, Registry, StoredAgent, ids};
 
 /// Gives agents what they hear, think and speak with. The program wires vendors in here.
 pub trait Engine: Send + Sync {
@@ -37,6 +37,8 @@ pub struct InProcess {
 struct Maker {
     engine: Arc<dyn Engine>,
     secrets: BTreeMap<String, ApiKey>,
+    /// None: what needs the web cannot be done.
+    abilities: Option<Abilities>,
 }
 
 impl Maker {
@@ -46,9 +48,13 @@ impl Maker {
             .map_err(|error| Refusal::new(ErrorType::ValueError, error.to_string()))?;
         let Equipment {
             mut providers,
-            tools,
+            mut tools,
         } = self.engine.equip(stored).map_err(|error| unable(&error))?;
-        if let Some(own) = llm::own(&config, wanted, &self.secrets)? {
+        let secrets = match &self.abilities {
+            Some(abilities) => abilities.secrets(),
+            None => self.secrets.clone(),
+        };
+        if let Some(own) = llm::own(&config, wanted, &secrets)? {
             providers.llm = match llm::patience(&config) {
                 Some(patience) => Arc::new(
                     LlmCascade::new(vec![own, providers.llm], patience)
@@ -56,6 +62,10 @@ impl Maker {
                 ),
                 None => own,
             };
+        }
+        if let Some(abilities) = &self.abilities {
+            abilities.add_webhooks(&stored.id, &config, &mut tools);
+            providers.llm = abilities.inform(&config, providers.llm, &mut tools);
         }
         Ok(Agent::new(stored.id.clone(), config, providers, tools))
     }
@@ -87,7 +97,11 @@ impl InProcess {
             ..Options::default()
         };
         Self {
-            maker: Arc::new(Maker { engine, secrets }),
+            maker: Arc::new(Maker {
+                engine,
+                abilities: Abilities::plain(secrets.clone()),
+                secrets,
+            }),
             options,
         }
     }
@@ -97,6 +111,15 @@ impl InProcess {
     #[must_use]
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
+        self
+    }
+
+    /// The same with these abilities: their secrets take the place of those given before.
+    #[must_use]
+    pub fn with_abilities(mut self, abilities: Abilities) -> Self {
+        if let Some(maker) = Arc::get_mut(&mut self.maker) {
+            maker.abilities = Some(abilities);
+        }
         self
     }
 

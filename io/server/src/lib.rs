@@ -27,6 +27,7 @@
 //! | permessage-deflate | not taken up |
 //! | PATCH | objects change field by field, lists and plain values whole; null is kept as a value |
 
+mod abilities;
 mod access;
 mod admission;
 mod agents;
@@ -40,7 +41,10 @@ mod rest;
 mod settings;
 pub mod shelf;
 mod signature;
+mod speech;
+mod websocket;
 
+pub use abilities::Abilities;
 pub use access::Keys;
 pub use agents::{Origin, Registry, StoredAgent};
 pub use answerer::{Answer, Answerer, Begun, Call, Ending, Refusal};
@@ -48,3 +52,4 @@ pub use http::{BindError, Server};
 pub use in_process::{Engine, Equipment, InProcess};
 pub use problem::Problem;
 pub use settings::{Limits, Settings};
+pub use speech::Speech;

@@ -138,6 +138,80 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", "conflict", message)
     }
 
+    pub(crate) fn no_voice<'a>(id: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.collect();
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "voice_not_found",
+            format!("There is no voice {id}; there are {}.", known.join(", ")),
+        )
+        .at("voice_id")
+    }
+
+    pub(crate) fn no_document(id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "document_not_found",
+            format!("There is no document with the id {id}."),
+        )
+        .at("documentation_id")
+    }
+
+    pub(crate) fn no_secret(id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "not_found",
+            format!("There is no secret with the id {id}."),
+        )
+        .at("secret_id")
+    }
+
+    pub(crate) fn bad_format(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "validation_error",
+            "invalid_output_format",
+            message,
+        )
+        .at("output_format")
+    }
+
+    pub(crate) fn bad_audio(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "validation_error",
+            "invalid_audio_format",
+            message,
+        )
+        .at("file")
+    }
+
+    pub(crate) fn bad_file(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "validation_error",
+            "invalid_file_type",
+            message,
+        )
+        .at("file")
+    }
+
+    pub(crate) fn bad_text(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "validation_error", code, message).at("text")
+    }
+
+    pub(crate) fn too_many() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_error",
+            "concurrent_limit_exceeded",
+            "Too many requests are being worked on. Try again when some of them are done.",
+        )
+    }
+
     pub(crate) fn not_built(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::NOT_IMPLEMENTED,

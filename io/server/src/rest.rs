@@ -2,20 +2,44 @@
 
 mod agents;
 mod body;
+mod knowledge;
+mod scribe;
+mod secrets;
 mod start;
+mod stt;
 mod tools;
+mod tts;
+mod tts_socket;
+mod voices;
 
 use std::sync::Arc;
 
 use axum::{Router, http::HeaderMap};
 
-use crate::{Problem, access::Caller, http::House};
+use crate::{Abilities, Problem, Speech, access::Caller, http::House};
 
 pub(crate) fn routes() -> Router<Arc<House>> {
     Router::new()
         .merge(start::routes())
         .merge(agents::routes())
         .merge(tools::routes())
+        .merge(tts::routes())
+        .merge(stt::routes())
+        .merge(voices::routes())
+        .merge(knowledge::routes())
+        .merge(secrets::routes())
+}
+
+/// What agents can do and know here.
+fn abilities(house: &House) -> Result<&Abilities, Problem> {
+    let missing = || Problem::not_built("This server keeps no secrets and no documents.");
+    house.settings.abilities.as_ref().ok_or_else(missing)
+}
+
+/// The voice and the recogniser, where there are any.
+fn speech(house: &House) -> Result<&Speech, Problem> {
+    let missing = || Problem::not_built("This server has no speech of its own.");
+    house.settings.speech.as_ref().ok_or_else(missing)
 }
 
 /// Lets those pass who have a key, or need none.

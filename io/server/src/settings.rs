@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::access::Keys;
+use crate::{Abilities, access::Keys, speech::Speech};
 
 /// How the server behaves.
 #[derive(Clone, Debug)]
@@ -22,6 +22,10 @@ pub struct Settings {
     /// The scheme, host and port that clients use, such as `wss://agents.example.org`, for the URLs the server gives
     /// out. Default: `ws://` and whatever the request's `Host` header says.
     pub public_url: Option<String>,
+    /// The voice and the recogniser behind the speech routes. None (the default): those routes say that there is none.
+    pub speech: Option<Speech>,
+    /// Secrets, documents and the web servers that tools may call. None (the default): their routes say that there are none.
+    pub abilities: Option<Abilities>,
     /// How much of everything.
     pub limits: Limits,
 }
@@ -34,6 +38,8 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             development: true,
             public_url: None,
+            speech: None,
+            abilities: None,
             limits: Limits::default(),
         }
     }

@@ -21,6 +21,8 @@ pub enum Kind {
     Agent,
     /// A tool that agents share.
     Tool,
+    /// A secret, with its value: what keeps it must keep it from others.
+    Secret,
 }
 
 /// Keeps JSON documents by kind and id, whole and unchanged. A document that was put survives a crash right after.
@@ -66,6 +68,7 @@ impl Folder {
         self.0.join(match kind {
             Kind::Agent => "agents",
             Kind::Tool => "tools",
+            Kind::Secret => "secrets",
         })
     }
 }
@@ -127,10 +130,19 @@ fn write(folder: &Path, id: &str, document: &Value) -> io::Result<()> {
     let name = file_name(id)?;
     fs::create_dir_all(folder)?;
     let aside = folder.join(format!("{name}.new"));
-    let mut file = fs::File::create(&aside)?;
+    let mut file = create(&aside)?;
     file.write_all(&serde_json::to_vec_pretty(document)?)?;
     file.sync_all()?;
     fs::rename(&aside, folder.join(name))
+}
+
+/// A file that nobody else on this machine can read.
+fn create(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Ids come from this server, but a name that could leave the folder is refused all the same.

@@ -26,7 +26,14 @@ impl Registry {
         let mut tools = Vec::new();
         for id in ids {
             if let Some(tool) = self.tool(id) {
-                tools.extend(tool.document.get("tool_config").cloned());
+                let mut config = tool.document.get("tool_config").cloned();
+                // What it answers in tests is kept beside its configuration.
+                if let (Some(Value::Object(config)), Some(mocks)) =
+                    (&mut config, tool.document.get("response_mocks"))
+                {
+                    config.insert("response_mocks".to_owned(), mocks.clone());
+                }
+                tools.extend(config);
             } else {
                 tracing::warn!(
                     agent = agent.id,
