@@ -78,7 +78,6 @@ impl Webhook {
     ///
     /// # Errors
     /// Says which field cannot be used, and why. `auth_connection` is not supported: use a header with a secret.
-    #[expect(clippy::too_many_lines, reason = "one field after the other")]
     pub fn new(config: &Value, outbound: Outbound, secrets: Secrets) -> Result<Self, WebhookError> {
         let api = config
             .get("api_schema")
