@@ -36,7 +36,7 @@ impl Echo {
         }
     }
 
-    /// Takes the echo out of the next frame; gives how likely what is left is echo, 0 to 1.
+    /// Takes the echo out of the next frame; gives how much of the sound that was, 0 to 1.
     pub(crate) fn cancel(&mut self, frame: &mut [i16]) -> f32 {
         // A speaker that was unplugged comes back with another rate and ring.
         while let Ok(reference) = self.references.try_recv() {

@@ -86,7 +86,7 @@ pub enum MicrophoneEvent {
 pub struct Frame {
     /// Mono samples at the asked rate, echo cancelled where a speaker was given.
     pub samples: Vec<i16>,
-    /// How likely what is left is the speaker's echo and not a person, 0 to 1. Zero without echo cancellation.
+    /// How much of what was heard was taken out as the speaker's echo, 0 to 1. Zero without echo cancellation.
     pub echo: f32,
 }
 
