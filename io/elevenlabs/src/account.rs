@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     ApiError, ApiKey, Region, Said,
     http::{self, TlsTrouble, describe},
+    multipart::Form,
     retry,
     stream::Body,
 };
@@ -166,6 +167,13 @@ impl Account {
         }
     }
 
+    pub(crate) fn garbled(&self, reason: String) -> ApiError {
+        ApiError::Garbled {
+            host: self.host(),
+            reason,
+        }
+    }
+
     pub(crate) fn host(&self) -> String {
         self.0.base.host_str().unwrap_or_default().to_owned()
     }
@@ -189,6 +197,7 @@ impl Account {
             url: self.url(path),
             payload: Payload::None,
             needs_key: true,
+            repeats: true,
         }
     }
 }
@@ -250,6 +259,8 @@ pub(crate) struct Request<'a> {
     url: Url,
     payload: Payload,
     needs_key: bool,
+    /// Whether doing it twice does no more than doing it once, as far as the platform says.
+    repeats: bool,
 }
 
 impl Request<'_> {
@@ -287,6 +298,18 @@ impl Request<'_> {
 
     pub(crate) fn bytes(mut self, kind: String, bytes: Bytes) -> Self {
         self.payload = Payload::Bytes { kind, bytes };
+        self
+    }
+
+    /// Fields and files.
+    pub(crate) fn form(self, form: Form<'_>) -> Self {
+        let (kind, bytes) = form.finish();
+        self.bytes(kind, bytes)
+    }
+
+    /// Must not be done twice: it is asked again only where it was certainly not done (429).
+    pub(crate) const fn once_only(mut self) -> Self {
+        self.repeats = false;
         self
     }
 
@@ -330,7 +353,12 @@ impl Request<'_> {
                     if response.status().is_success() {
                         return Ok(Body::new(response, self.account));
                     }
-                    if next > retries || !retry::is_worth_another_try(status) {
+                    let again = if self.repeats {
+                        retry::is_worth_another_try(status)
+                    } else {
+                        status == 429
+                    };
+                    if next > retries || !again {
                         return Err(self.refused(response).await);
                     }
                     retry::delay(response.headers(), next, now())

@@ -98,6 +98,9 @@ pub struct AgentSummary {
     /// Whether it was put aside.
     #[serde(default)]
     pub archived: Option<bool>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// Which agents are listed.
@@ -178,7 +181,8 @@ impl Agents<'_> {
         struct Answer {
             agent_id: String,
         }
-        let answer: Answer = self.0.post(path).json(body)?.read().await?;
+        let request = self.0.post(path).once_only();
+        let answer: Answer = request.json(body)?.read().await?;
         Ok(answer.agent_id)
     }
 }

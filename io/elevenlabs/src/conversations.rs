@@ -2,9 +2,9 @@
 
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use crate::{Account, ApiError, Body, Page, account::step, page::Turning};
+use crate::{Account, ApiError, Body, Page, Upload, account::step, multipart::Form, page::Turning};
 
 /// A conversation in a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -32,6 +32,65 @@ pub struct ConversationSummary {
     /// `success`, `failure` or `unknown`.
     #[serde(default)]
     pub call_successful: String,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// A conversation, whole.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct ConversationRecord {
+    /// Its id.
+    pub conversation_id: String,
+    /// Whom with.
+    pub agent_id: String,
+    /// `initiated`, `in-progress`, `processing`, `done` or `failed`.
+    pub status: String,
+    /// What was said.
+    #[serde(default)]
+    pub transcript: Vec<TranscriptItem>,
+    /// When, how long, what it cost, how it ended: `start_time_unix_secs`, `call_duration_secs`, `cost`, …
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+    /// Summary and evaluation; none until it was processed.
+    #[serde(default)]
+    pub analysis: Option<Map<String, Value>>,
+    /// Whether there is a recording.
+    #[serde(default)]
+    pub has_audio: bool,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// Something that was said or done.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct TranscriptItem {
+    /// `user` or `agent`.
+    pub role: String,
+    /// The words; none where only a tool was called.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// Seconds from the beginning.
+    #[serde(default)]
+    pub time_in_call_secs: u64,
+    /// Whether the agent was interrupted; `message` is then what was spoken.
+    #[serde(default)]
+    pub interrupted: Option<bool>,
+    /// What the agent was to say.
+    #[serde(default)]
+    pub original_message: Option<String>,
+    /// Tools that were called.
+    #[serde(default)]
+    pub tool_calls: Option<Vec<Value>>,
+    /// What came of them.
+    #[serde(default)]
+    pub tool_results: Option<Vec<Value>>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// Which conversations are listed.
@@ -88,8 +147,8 @@ impl Conversations<'_> {
         Ok(answer.turning.page(answer.conversations))
     }
 
-    /// One conversation as the platform keeps it: `transcript`, `metadata`, `analysis` and more.
-    pub async fn get(&self, conversation_id: &str) -> Result<Value, ApiError> {
+    /// One conversation as the platform keeps it.
+    pub async fn get(&self, conversation_id: &str) -> Result<ConversationRecord, ApiError> {
         self.0.get(&path(conversation_id)).read().await
     }
 
@@ -99,6 +158,35 @@ impl Conversations<'_> {
             .get(&format!("{}/audio", path(conversation_id)))
             .stream()
             .await
+    }
+
+    /// Says whether a conversation was liked; none takes it back. Needs no key.
+    pub async fn rate(&self, conversation_id: &str, liked: Option<bool>) -> Result<(), ApiError> {
+        let feedback = liked.map(|liked| if liked { "like" } else { "dislike" });
+        self.0
+            .post(&format!("{}/feedback", path(conversation_id)))
+            .open_to_all()
+            .json(&json!({ "feedback": feedback }))?
+            .done()
+            .await
+    }
+
+    /// Takes a file (an image, a PDF) into a conversation under way, and says its id, for
+    /// `multimodal_message`. Needs no key.
+    pub async fn upload(&self, conversation_id: &str, file: &Upload) -> Result<String, ApiError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            file_id: String,
+        }
+        let answer: Answer = self
+            .0
+            .post(&format!("{}/files", path(conversation_id)))
+            .open_to_all()
+            .once_only()
+            .form(Form::default().file("file", &file.name, &file.bytes))
+            .read()
+            .await?;
+        Ok(answer.file_id)
     }
 
     /// Deletes a conversation with everything in it.

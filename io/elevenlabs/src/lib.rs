@@ -25,16 +25,24 @@
 
 mod account;
 mod agents;
+mod batch_calls;
+mod calls;
 mod conversations;
+mod dictionaries;
 mod error;
 pub mod http;
+mod knowledge;
+mod multipart;
 mod page;
+mod phone_numbers;
 mod region;
 mod retry;
 mod secret;
+mod sounds;
 mod speech;
 mod start;
 mod stream;
+mod tools;
 mod transcription;
 mod user;
 mod voices;
@@ -42,15 +50,27 @@ pub mod webhook;
 
 pub use account::{Account, Settings, SettingsError};
 pub use agents::{Agent, AgentSummary, Agents, AgentsQuery};
-pub use conversations::{ConversationSummary, Conversations, ConversationsQuery};
+pub use batch_calls::{BatchCall, BatchCalls, NewBatchCall, Recipient};
+pub use calls::{OutboundCall, PlacedCall, RegisteredCall};
+pub use conversations::{
+    ConversationRecord, ConversationSummary, Conversations, ConversationsQuery, TranscriptItem,
+};
+pub use dictionaries::{Dictionaries, Dictionary, PronunciationRule};
 pub use error::{ApiError, Said};
+pub use knowledge::{Document, DocumentSource, Knowledge, KnowledgeQuery};
+pub use multipart::Upload;
 pub use page::Page;
+pub use phone_numbers::{NewPhoneNumber, PhoneNumber, PhoneNumbers, SipTrunk};
 pub use region::{Region, UnknownRegion};
 pub use reqwest::Url;
 pub use secret::ApiKey;
-pub use speech::{DEFAULT_FORMAT, Pronunciation, Speech};
-pub use start::{ConversationToken, SignedUrl, StartOptions};
+pub use sounds::SoundEffect;
+pub use speech::{CharacterTimes, DEFAULT_FORMAT, Pronunciation, Speech, TimedBody, TimedSpeech};
+pub use start::{ConversationToken, SignedUrl, SingleUseToken, StartOptions, TokenKind};
 pub use stream::Body;
+pub use tools::{Tool, Tools, ToolsQuery};
 pub use transcription::{Recording, Transcript, Word};
 pub use user::{Model, ModelLanguage, Subscription, User};
-pub use voices::{Voice, VoiceSettings, Voices, VoicesQuery};
+pub use voices::{
+    Cloned, Cloning, SharedVoice, SharedVoicesQuery, Voice, VoiceSettings, Voices, VoicesQuery,
+};

@@ -1,6 +1,10 @@
 //! Text to speech.
 
-use serde::Serialize;
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{Account, ApiError, Body, VoiceSettings, account::step};
 
@@ -74,6 +78,34 @@ impl Account {
         self.spoken(voice_id, "/stream", speech).await
     }
 
+    /// Speaks, and says when each character sounds.
+    pub async fn speak_with_timestamps(
+        &self,
+        voice_id: &str,
+        speech: &Speech,
+    ) -> Result<TimedSpeech, ApiError> {
+        let body = self.spoken(voice_id, "/with-timestamps", speech).await?;
+        let whole = body.whole(64 << 20).await?;
+        serde_json::from_slice(&whole).map_err(|error| self.garbled(error.to_string()))
+    }
+
+    /// The same piece by piece, while it is made.
+    pub async fn speak_streaming_with_timestamps(
+        &self,
+        voice_id: &str,
+        speech: &Speech,
+    ) -> Result<TimedBody, ApiError> {
+        let body = self
+            .spoken(voice_id, "/stream/with-timestamps", speech)
+            .await?;
+        Ok(TimedBody {
+            body,
+            account: self.clone(),
+            line: BytesMut::new(),
+            ready: VecDeque::new(),
+        })
+    }
+
     async fn spoken(&self, voice: &str, how: &str, speech: &Speech) -> Result<Body, ApiError> {
         self.post(&format!("/v1/text-to-speech/{}{how}", step(voice)))
             .query(
@@ -84,5 +116,84 @@ impl Account {
             .json(speech)?
             .stream()
             .await
+    }
+}
+
+/// Sound, and when each character of it sounds.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct TimedSpeech {
+    /// The sound in base64, in the format that was asked for.
+    #[serde(rename = "audio_base64", alias = "audio_base_64", default)]
+    pub audio_base64: String,
+    /// Of the text as it was given.
+    #[serde(default)]
+    pub alignment: Option<CharacterTimes>,
+    /// Of the text as it was spoken: numbers as words.
+    #[serde(default)]
+    pub normalized_alignment: Option<CharacterTimes>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// When characters sound, in seconds from the beginning. The three lists are equally long.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct CharacterTimes {
+    /// The characters.
+    #[serde(default)]
+    pub characters: Vec<String>,
+    /// When each begins.
+    #[serde(default, rename = "character_start_times_seconds")]
+    pub starts: Vec<f64>,
+    /// When each ends.
+    #[serde(default, rename = "character_end_times_seconds")]
+    pub ends: Vec<f64>,
+}
+
+/// Timed sound, piece by piece.
+#[derive(Debug)]
+pub struct TimedBody {
+    body: Body,
+    account: Account,
+    line: BytesMut,
+    ready: VecDeque<TimedSpeech>,
+}
+
+impl TimedBody {
+    /// The longest line that is read.
+    const LONGEST: usize = 16 << 20;
+
+    /// The next piece; none at the end.
+    pub async fn next(&mut self) -> Result<Option<TimedSpeech>, ApiError> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Ok(Some(piece));
+            }
+            let Some(bytes) = self.body.next().await? else {
+                let rest = self.line.split();
+                self.read(&rest)?;
+                return Ok(self.ready.pop_front());
+            };
+            self.line.extend_from_slice(&bytes);
+            while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+                let line = self.line.split_to(end + 1);
+                self.read(&line)?;
+            }
+            if self.line.len() > Self::LONGEST {
+                return Err(self.account.garbled("a line of it has no end".to_owned()));
+            }
+        }
+    }
+
+    fn read(&mut self, line: &[u8]) -> Result<(), ApiError> {
+        if line.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        let piece = serde_json::from_slice(line);
+        self.ready
+            .push_back(piece.map_err(|error| self.account.garbled(error.to_string()))?);
+        Ok(())
     }
 }

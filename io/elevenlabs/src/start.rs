@@ -76,6 +76,46 @@ impl fmt::Debug for ConversationToken {
     }
 }
 
+/// What a single-use token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Speech to text in real time.
+    RealtimeTranscription,
+    /// Speech to text of a recording.
+    Transcription,
+    /// Text to speech over a WebSocket.
+    Speech,
+}
+
+impl TokenKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::RealtimeTranscription => "realtime_scribe",
+            Self::Transcription => "batch_scribe",
+            Self::Speech => "tts_websocket",
+        }
+    }
+}
+
+/// Leave to do one thing once. Does not print.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct SingleUseToken {
+    token: String,
+}
+
+impl SingleUseToken {
+    /// The token itself.
+    pub fn expose(&self) -> &str {
+        &self.token
+    }
+}
+
+impl fmt::Debug for SingleUseToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 impl Account {
     /// A URL that begins a conversation with an agent that is not public. Needs a key.
     pub async fn signed_url(
@@ -102,6 +142,14 @@ impl Account {
             host: self.host(),
             reason,
         })
+    }
+
+    /// A token that somebody without the key may use once, within 15 minutes, for one kind of thing.
+    pub async fn single_use_token(&self, kind: TokenKind) -> Result<SingleUseToken, ApiError> {
+        self.post(&format!("/v1/single-use-token/{}", kind.as_str()))
+            .once_only()
+            .read()
+            .await
     }
 
     /// Leave to join a WebRTC conversation. Public agents need no key.

@@ -1,36 +1,53 @@
 //! Speech to text.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
+use reqwest::Method;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::{Account, ApiError};
+use crate::{Account, ApiError, account::step, multipart::Form};
 
 /// A recording that shall be written down.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recording {
-    /// The file, in any common audio or video format.
+    /// The file, in any common audio or video format. Empty where [`Recording::source_url`] says where it is.
     pub bytes: Bytes,
     /// How it is called; only its ending matters. Default `audio`.
     pub name: Option<String>,
+    /// Where the platform finds it, instead of `bytes`.
+    pub source_url: Option<String>,
     /// The model. Default `scribe_v2`.
     pub model_id: Option<String>,
     /// ISO 639-1 or -3. Default: found out.
     pub language_code: Option<String>,
     /// Whether it is told who speaks. Default no.
     pub diarize: bool,
+    /// How many people speak at most, 1 to 32. Default: found out.
+    pub num_speakers: Option<u32>,
     /// Whether laughter and the like are written down. Default: yes, by the platform.
     pub tag_audio_events: Option<bool>,
+    /// `none`, `word` or `character`. Default `word`, by the platform.
+    pub timestamps_granularity: Option<String>,
+    /// Whether every channel is somebody's own. Default no.
+    pub use_multi_channel: bool,
     /// Whether `bytes` are bare 16-bit little-endian mono samples at 16 kHz, which is quicker. Default no.
     pub is_pcm_16000: bool,
+    /// 0 to 2. Default: by the model.
+    pub temperature: Option<f64>,
+    /// The same seed tends to give the same text. Default: any.
+    pub seed: Option<u32>,
     /// Words to listen for: at most 1,000 of fewer than 50 characters.
     pub keyterms: Vec<String>,
+    /// Any other field of the form, by its name.
+    pub more: Vec<(String, String)>,
 }
 
 /// What was said in a recording.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Transcript {
-    /// The words.
+    /// The words. Empty for recordings with several channels: see `transcripts`.
+    #[serde(default)]
     pub text: String,
     /// In which language.
     #[serde(default)]
@@ -44,6 +61,12 @@ pub struct Transcript {
     /// To ask for it again.
     #[serde(default)]
     pub transcription_id: Option<String>,
+    /// One for each channel, where that was asked.
+    #[serde(default)]
+    pub transcripts: Vec<Transcript>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// A word, a gap or a sound.
@@ -64,105 +87,66 @@ pub struct Word {
     /// Who, if that was asked.
     #[serde(default)]
     pub speaker_id: Option<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 impl Account {
     /// Writes a recording down.
     pub async fn transcribe(&self, recording: &Recording) -> Result<Transcript, ApiError> {
-        let form = Form::of(recording);
+        let model = recording.model_id.as_deref().unwrap_or("scribe_v2");
+        let mut form = Form::default()
+            .text("model_id", model)
+            .maybe("language_code", recording.language_code.as_ref())
+            .maybe("diarize", recording.diarize.then_some(true))
+            .maybe("num_speakers", recording.num_speakers)
+            .maybe("tag_audio_events", recording.tag_audio_events)
+            .maybe(
+                "timestamps_granularity",
+                recording.timestamps_granularity.as_ref(),
+            )
+            .maybe(
+                "use_multi_channel",
+                recording.use_multi_channel.then_some(true),
+            )
+            .maybe(
+                "file_format",
+                recording.is_pcm_16000.then_some("pcm_s16le_16"),
+            )
+            .maybe("temperature", recording.temperature)
+            .maybe("seed", recording.seed)
+            .maybe("source_url", recording.source_url.as_ref());
+        for term in &recording.keyterms {
+            form = form.text("keyterms", term);
+        }
+        for (name, value) in &recording.more {
+            form = form.text(name, value);
+        }
+        if recording.source_url.is_none() {
+            let name = recording.name.as_deref().unwrap_or("audio");
+            form = form.file("file", name, &recording.bytes);
+        }
         self.post("/v1/speech-to-text")
             .retention()
-            .bytes(form.kind, form.body)
+            .form(form)
             .read()
+            .await
+    }
+
+    /// A transcript that was made before.
+    pub async fn transcript(&self, transcription_id: &str) -> Result<Transcript, ApiError> {
+        self.get(&path(transcription_id)).read().await
+    }
+
+    /// Deletes a transcript.
+    pub async fn delete_transcript(&self, transcription_id: &str) -> Result<(), ApiError> {
+        self.request(Method::DELETE, &path(transcription_id))
+            .done()
             .await
     }
 }
 
-/// `multipart/form-data`.
-struct Form {
-    kind: String,
-    body: Bytes,
-}
-
-impl Form {
-    fn of(recording: &Recording) -> Self {
-        let boundary = boundary(&recording.bytes);
-        let mut body = BytesMut::with_capacity(recording.bytes.len() + 1_024);
-        let mut field = |name: &str, value: &str| {
-            body.put_slice(
-                format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-                    .as_bytes(),
-            );
-        };
-        field(
-            "model_id",
-            recording.model_id.as_deref().unwrap_or("scribe_v2"),
-        );
-        if let Some(language) = &recording.language_code {
-            field("language_code", language);
-        }
-        if recording.diarize {
-            field("diarize", "true");
-        }
-        if let Some(tag) = recording.tag_audio_events {
-            field("tag_audio_events", if tag { "true" } else { "false" });
-        }
-        if recording.is_pcm_16000 {
-            field("file_format", "pcm_s16le_16");
-        }
-        for term in &recording.keyterms {
-            field("keyterms", term);
-        }
-        let name: String = recording
-            .name
-            .as_deref()
-            .unwrap_or("audio")
-            .chars()
-            .map(|c| if c.is_control() || c == '"' { '_' } else { c })
-            .collect();
-        body.put_slice(
-            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n")
-                .as_bytes(),
-        );
-        body.put_slice(&recording.bytes);
-        body.put_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-        Self {
-            kind: format!("multipart/form-data; boundary={boundary}"),
-            body: body.freeze(),
-        }
-    }
-}
-
-/// A line that stands nowhere in the file.
-fn boundary(bytes: &[u8]) -> String {
-    for number in 0_u64.. {
-        let boundary = format!("duologue-part-{number}");
-        if !contains(bytes, boundary.as_bytes()) {
-            return boundary;
-        }
-    }
-    // No file is long enough to hold them all.
-    String::new()
-}
-
-fn contains(bytes: &[u8], text: &[u8]) -> bool {
-    bytes.windows(text.len()).any(|window| window == text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_form_survives_a_file_that_looks_like_one() {
-        let form = Form::of(&Recording {
-            bytes: Bytes::from_static(b"--duologue-part-0\r\n"),
-            name: Some("a\"\r\nb.wav".to_owned()),
-            ..Recording::default()
-        });
-        assert_eq!(form.kind, "multipart/form-data; boundary=duologue-part-1");
-        let text = String::from_utf8(form.body.to_vec()).unwrap();
-        assert!(text.contains("filename=\"a___b.wav\""), "{text}");
-        assert!(text.ends_with("\r\n--duologue-part-1--\r\n"), "{text}");
-    }
+fn path(transcription_id: &str) -> String {
+    format!("/v1/speech-to-text/transcripts/{}", step(transcription_id))
 }

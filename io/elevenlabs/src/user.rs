@@ -1,6 +1,7 @@
 //! What the account is and may do.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::{Account, ApiError};
 
@@ -22,6 +23,9 @@ pub struct Model {
     /// In which languages.
     #[serde(default)]
     pub languages: Option<Vec<ModelLanguage>>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// A language of a model.
@@ -47,6 +51,9 @@ pub struct User {
     /// What they are called.
     #[serde(default)]
     pub first_name: Option<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 /// A plan and how much of it is used.
@@ -68,6 +75,9 @@ pub struct Subscription {
     /// `active`, `trialing`, `past_due`, …
     #[serde(default)]
     pub status: Option<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 impl Account {
