@@ -3,6 +3,7 @@
 mod callers;
 mod corpus;
 mod echo;
+mod kill;
 mod load;
 mod simulate;
 mod turns;
@@ -27,6 +28,8 @@ enum Chore {
     Corpus(corpus::Arguments),
     /// Feeds the agent's own voice back to it and counts how often it interrupts itself.
     Echo(echo::Arguments),
+    /// Kills the server at random moments and counts what is missing.
+    Kill(kill::Arguments),
     /// Measures how many conversations one core holds.
     Load(load::Arguments),
     /// Runs random dialogues on virtual time and checks that no rule is broken.
@@ -40,6 +43,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Callers(arguments) => callers::callers(&arguments),
         Chore::Corpus(arguments) => corpus::corpus(&arguments),
         Chore::Echo(arguments) => echo::echo(&arguments),
+        Chore::Kill(arguments) => kill::kill(&arguments),
         Chore::Load(arguments) => load::load(&arguments),
         Chore::Simulate(arguments) => Ok(simulate::simulate(&arguments)),
         Chore::Turns(arguments) => turns::turns(&arguments),

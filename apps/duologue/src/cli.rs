@@ -62,6 +62,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  duologue agents list\n  duologue agents show receptionist > agents/mine.toml\n  duologue agents check agents/mine.toml"
     )]
     Agents(Agents),
+    /// List, show, export, replay or delete what was kept of conversations
+    #[command(
+        after_help = "Examples:\n  duologue conversations list --limit 10\n  duologue conversations show conv_0123\n  duologue conversations audio conv_0123 --output call.wav\n  duologue conversations export --output all.jsonl\n  duologue conversations replay conv_0123\n  duologue conversations replay conv_0123 --agent receptionist"
+    )]
+    Conversations(Conversations),
     /// Serve agents to everything that speaks ElevenLabs' protocol
     #[command(
         after_help = "Examples:\n  duologue serve\n  duologue serve --port 9000 --agents ./agents\n  API_KEYS=secret duologue serve --host 0.0.0.0\n\nOn 127.0.0.1 no key is needed. Point an SDK at it: ElevenLabs(base_url=\"http://127.0.0.1:8000\")."
@@ -218,6 +223,82 @@ pub(crate) struct Serve {
     /// Folder for what is made over REST [default: ~/.local/share/duologue]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Conversations {
+    /// Folder of the records [default: ~/.local/share/duologue]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) data: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: ConversationsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConversationsCommand {
+    /// List conversations, the newest first
+    List(ListConversations),
+    /// Show what was said, done and found in a conversation
+    Show {
+        /// Its id
+        #[arg(value_name = "CONVERSATION")]
+        conversation: String,
+    },
+    /// Write a conversation's recording: stereo, left the caller, right the agent as it was heard
+    Audio {
+        /// Its id
+        #[arg(value_name = "CONVERSATION")]
+        conversation: String,
+        /// The WAV file
+        #[arg(long, short, value_name = "FILE.wav")]
+        output: PathBuf,
+    },
+    /// Write conversations as JSON lines, whole
+    Export {
+        /// The file [default: standard output]
+        #[arg(long, short, value_name = "FILE.jsonl")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        wanted: ListConversations,
+    },
+    /// Feed a conversation's journal to the machine of today and show the first decision that differs; or let its caller
+    /// speak to another agent
+    Replay {
+        /// Its id
+        #[arg(value_name = "CONVERSATION")]
+        conversation: String,
+        /// The agent that the caller's recording speaks to
+        #[arg(long, value_name = "ID or FILE")]
+        agent: Option<String>,
+        /// Where that agent's speech goes
+        #[arg(long, short, value_name = "FILE.wav", requires = "agent")]
+        output: Option<PathBuf>,
+    },
+    /// Forget a conversation, its recording and its journal
+    Delete {
+        /// Its id
+        #[arg(value_name = "CONVERSATION")]
+        conversation: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListConversations {
+    /// Only those with this agent
+    #[arg(long = "with", value_name = "AGENT")]
+    pub(crate) agent: Option<String>,
+    /// Only those of this user
+    #[arg(long, value_name = "ID")]
+    pub(crate) user_id: Option<String>,
+    /// Only those in which this was said
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) search: Option<String>,
+    /// Only those that ended so: success, failure or unknown
+    #[arg(long, value_name = "RESULT")]
+    pub(crate) result: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) limit: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! Everything but `talk`.
 
 pub(crate) mod agents;
+pub(crate) mod conversations;
 pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod init;

@@ -11,6 +11,7 @@ mod out;
 mod place;
 mod problem;
 mod progress;
+mod records;
 mod script;
 mod settings;
 mod speech;
@@ -73,6 +74,10 @@ fn run(cli: Cli) -> Outcome<()> {
             Command::Transcribe(arguments) => commands::transcribe::run(&context, &arguments).await,
             Command::Voices(arguments) => commands::voices::run(&context, &arguments),
             Command::Agents(arguments) => commands::agents::run(&context, &arguments.command).await,
+            Command::Conversations(arguments) => {
+                let data = arguments.data.as_deref();
+                commands::conversations::run(&context, data, &arguments.command).await
+            }
             Command::Serve(arguments) => commands::serve::run(&context, &arguments).await,
             Command::Devices(arguments) => commands::devices::run(&context, &arguments).await,
             Command::Init(arguments) => commands::init::run(&context, &arguments).await,

@@ -65,6 +65,11 @@ impl Agent {
         &self.inner.id
     }
 
+    /// What writes its replies.
+    pub fn llm(&self) -> Arc<dyn Llm> {
+        Arc::clone(&self.inner.providers.llm)
+    }
+
     /// Its configuration.
     pub fn config(&self) -> &Config {
         &self.inner.config

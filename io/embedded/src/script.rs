@@ -112,6 +112,10 @@ impl Scripted {
 }
 
 impl Llm for Scripted {
+    fn can_judge(&self) -> bool {
+        false
+    }
+
     fn name(&self) -> &'static str {
         "scripted"
     }

@@ -11,6 +11,10 @@ use crate::{ProviderError, asr::Expected};
 pub trait Llm: Send + Sync {
     /// The name shown to users, such as `scripted` or `llama3.2 at http://localhost:11434`.
     fn name(&self) -> &str;
+    /// Whether it can be asked about a conversation in words of one's own. A script cannot. Default true.
+    fn can_judge(&self) -> bool {
+        true
+    }
     /// Begins a reply. Events come as they are made; dropping the receiver cancels the request.
     fn generate(&self, request: Request) -> Generation;
 }

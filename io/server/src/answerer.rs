@@ -5,6 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use protocol::agents::{
     ClientEvent, CloseCode, EnclaveSetup, ErrorEvent, ErrorType, Initiation, ServerEvent,
 };
+use providers::llm::Llm;
 use tokio::sync::mpsc;
 
 use crate::{Registry, StoredAgent};
@@ -13,6 +14,15 @@ use crate::{Registry, StoredAgent};
 pub trait Answerer: Send + Sync {
     /// Begins one, or says why not. The server waits for this before it says anything to the caller.
     fn answer(&self, call: Call) -> Answer<'_>;
+
+    /// The llm that judges conversations with this agent when they are over; or why there is none, in a sentence for the
+    /// record.
+    fn llm(&self, agent: &StoredAgent) -> Result<Arc<dyn Llm>, String> {
+        Err(format!(
+            "Nobody here can judge conversations with {}.",
+            agent.id
+        ))
+    }
 }
 
 /// A conversation, soon.

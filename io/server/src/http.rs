@@ -24,8 +24,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Answerer, Problem, Registry, Settings, access::Origins, admission::Admission, conversation,
-    ids, rest, signature::Signer,
+    Answerer, Judge, Origin, Problem, Records, Registry, Settings, StoredAgent, Workers,
+    access::Origins, admission::Admission, conversation, ids, rest, signature::Signer,
 };
 
 /// Everything the routes need.
@@ -36,6 +36,10 @@ pub(crate) struct House {
     pub(crate) answerer: Arc<dyn Answerer>,
     pub(crate) signer: Signer,
     pub(crate) admission: Arc<Admission>,
+    /// Who keeps conversations. None: nobody.
+    pub(crate) records: Option<Records>,
+    /// When this server came up, in seconds since 1970.
+    pub(crate) started: u64,
     /// Conversations, which outlive the HTTP connection they came by.
     pub(crate) calls: TaskTracker,
     /// No new conversations.
@@ -104,6 +108,8 @@ impl Server {
                 limits.conversations,
                 limits.conversations_per_key,
             )),
+            records: None,
+            started: now(),
             calls: TaskTracker::new(),
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
@@ -123,10 +129,27 @@ impl Server {
         self.address
     }
 
+    /// The same with somebody who keeps conversations: the routes that show them work, and what follows a conversation is
+    /// done while the server runs.
+    #[must_use]
+    pub fn with_records(mut self, records: Records) -> Self {
+        if let Some(house) = Arc::get_mut(&mut self.house) {
+            house.records = Some(records);
+        }
+        self
+    }
+
     /// Answers until `stop`; then takes no new calls and lets those under way finish, for as long as
     /// [`Limits::drain`](crate::Limits::drain) allows.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let house = self.house;
+        let workers = house.records.clone().and_then(|records| {
+            Workers::start(records, judge(&house))
+                .inspect_err(
+                    |error| tracing::error!(%error, "nobody does what follows a conversation"),
+                )
+                .ok()
+        });
         let service = TowerToHyperService::new(routes(&house));
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new())
@@ -190,7 +213,30 @@ impl Server {
             // Long enough for a close frame and its answer.
             let _ = timeout(conversation::FAREWELL * 2, house.calls.wait()).await;
         }
+        if let Some(workers) = workers {
+            workers.stop().await;
+        }
+        if let Some(records) = &house.records {
+            // Its trouble has been told where it arose.
+            let _ = records.store().log().flush().await;
+        }
     }
+}
+
+/// Finds the llm that judges an agent's conversations.
+pub(crate) fn judge(house: &House) -> Judge {
+    let answerer = Arc::clone(&house.answerer);
+    Arc::new(move |id, document| {
+        answerer.llm(&StoredAgent {
+            id: id.to_owned(),
+            document: document.clone(),
+            script: None,
+            text: None,
+            origin: Origin::Created,
+            created: 0,
+            updated: 0,
+        })
+    })
 }
 
 /// The next connection. Errors of a single connection are passed over; when the process has no more file descriptors,

@@ -4,11 +4,14 @@ mod llm;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use agent::{Agent, Clock, Options, Providers, Resolver, config::Config};
+use agent::{Agent, Clock, Options, Providers, Recorders, Resolver, config::Config};
 use protocol::agents::ErrorType;
-use providers::{ApiKey, ProviderError, cascade::LlmCascade, tool::Tool};
+use providers::{ApiKey, ProviderError, cascade::LlmCascade, llm::Llm, tool::Tool};
 
-use crate::{Abilities, Answer, Answerer, Begun, Call, Ending, Limits, Refusal, Registry, StoredAgent, ids};
+use crate::{
+    Abilities, Answer, Answerer, Beginning, Begun, Call, Ending, Limits, Records, Refusal,
+    Registry, StoredAgent, ids,
+};
 
 /// Gives agents what they hear, think and speak with. The program wires vendors in here.
 pub trait Engine: Send + Sync {
@@ -31,6 +34,7 @@ pub struct Equipment {
 pub struct InProcess {
     maker: Arc<Maker>,
     options: Options,
+    records: Option<Records>,
 }
 
 /// Makes agents of what is stored.
@@ -103,6 +107,7 @@ impl InProcess {
                 secrets,
             }),
             options,
+            records: None,
         }
     }
 
@@ -123,6 +128,32 @@ impl InProcess {
         self
     }
 
+    /// The same with somebody who keeps conversations, besides the recorder of the options.
+    #[must_use]
+    pub fn with_records(mut self, records: Records) -> Self {
+        self.records = Some(records);
+        self
+    }
+
+    /// The options of this call, with those who keep it.
+    fn options(&self, call: &Call) -> Options {
+        let mut options = self.options.clone();
+        if let Some(records) = &self.records {
+            let kept = records.begin(&Beginning {
+                conversation: &call.conversation_id,
+                agent_name: call.agent.name(),
+                agent_document: &call.agent.document,
+                initiation: &call.initiation,
+                setup: call.setup.as_deref(),
+                source: None,
+            });
+            options.recorder = Arc::new(Recorders(vec![options.recorder, kept.recorder]));
+            options.journal = options.journal.or(kept.journal);
+            options.files = options.files.or_else(|| Some(records.files()));
+        }
+        options
+    }
+
     fn begin(&self, call: Call) -> Result<Begun, Refusal> {
         let wanted = call
             .initiation
@@ -132,6 +163,7 @@ impl InProcess {
             .llm
             .as_deref();
         let agent = self.maker.make(&call.agent, wanted)?;
+        let options = self.options(&call);
         let (link, edge) = agent::link();
         // Every conversation counts from its own beginning, or its recording would begin with all the silence since the
         // server started.
@@ -152,7 +184,7 @@ impl InProcess {
                         .clone()
                         .unwrap_or_else(|| self.maker.resolver(&call.registry)),
                 ),
-                ..self.options.clone()
+                ..options
             },
         );
         Ok(Begun {
@@ -173,6 +205,21 @@ impl Answerer for InProcess {
     fn answer(&self, call: Call) -> Answer<'_> {
         let begun = self.begin(call);
         Box::pin(std::future::ready(begun))
+    }
+
+    fn llm(&self, agent: &StoredAgent) -> Result<Arc<dyn Llm>, String> {
+        let made = self.maker.make(agent, None);
+        let llm = made
+            .map(|agent| agent.llm())
+            .map_err(|refusal| refusal.message)?;
+        if llm.can_judge() {
+            Ok(llm)
+        } else {
+            Err(format!(
+                "Not judged: the agent's replies come from {}, which cannot judge a conversation.",
+                llm.name()
+            ))
+        }
     }
 }
 

@@ -37,6 +37,7 @@ mod http;
 mod ids;
 mod in_process;
 mod problem;
+mod records;
 mod rest;
 mod settings;
 pub mod shelf;
@@ -51,5 +52,9 @@ pub use answerer::{Answer, Answerer, Begun, Call, Ending, Refusal};
 pub use http::{BindError, Server};
 pub use in_process::{Engine, Equipment, InProcess};
 pub use problem::Problem;
+pub use records::{
+    Beginning, Judge, Kept, Model, Policy, RecordSettings, Records, Workers, conversation_view,
+    drain, summary_view,
+};
 pub use settings::{Limits, Settings};
 pub use speech::Speech;

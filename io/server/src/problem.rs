@@ -125,6 +125,75 @@ impl Problem {
         .at("tool_id")
     }
 
+    pub(crate) fn no_conversation(id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "conversation_not_found",
+            format!("There is no conversation with the id {id}."),
+        )
+        .at("conversation_id")
+    }
+
+    pub(crate) fn no_sound(conversation: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "file_not_found",
+            format!("No sound was kept of the conversation {conversation}."),
+        )
+        .at("conversation_id")
+    }
+
+    pub(crate) fn no_file(id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "file_not_found",
+            format!("There is no file with the id {id}."),
+        )
+        .at("file_id")
+    }
+
+    pub(crate) fn no_webhook(id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "not_found",
+            format!("There is no webhook with the id {id}."),
+        )
+        .at("webhook_id")
+    }
+
+    pub(crate) fn too_early(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::TOO_EARLY,
+            "invalid_request",
+            "bad_request",
+            message,
+        )
+    }
+
+    pub(crate) fn bad_cursor() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "validation_error",
+            "invalid_cursor",
+            "This cursor points nowhere.",
+        )
+        .at("cursor")
+    }
+
+    pub(crate) fn bad_page_size() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "validation_error",
+            "invalid_page_size",
+            "page_size is a number from 1 to 100.",
+        )
+        .at("page_size")
+    }
+
     pub(crate) fn no_route(path: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,

@@ -6,6 +6,7 @@ mod delivery;
 mod hooks;
 mod policy;
 mod scribe;
+mod shown;
 mod view;
 mod work;
 
@@ -167,10 +168,16 @@ impl Records {
         } else {
             scribe
         };
-        let journal = self.shared.store.conversations().journal(beginning.conversation);
+        let journal = self
+            .shared
+            .store
+            .conversations()
+            .journal(beginning.conversation);
         Kept {
             recorder,
-            journal: journal.ok().map(|path| Journal::new(scribe::LateFile::new(path))),
+            journal: journal
+                .ok()
+                .map(|path| Journal::new(scribe::LateFile::new(path))),
         }
     }
 
@@ -240,6 +247,10 @@ fn mend_recording(path: &std::path::Path) -> io::Result<()> {
 
 impl std::fmt::Debug for Records {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "records in {}", self.shared.store.places().folder.display())
+        write!(
+            f,
+            "records in {}",
+            self.shared.store.places().folder.display()
+        )
     }
 }

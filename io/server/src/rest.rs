@@ -1,7 +1,9 @@
 //! The REST that the SDKs need to start.
 
+mod account;
 mod agents;
 mod body;
+mod conversations;
 mod knowledge;
 mod scribe;
 mod secrets;
@@ -11,17 +13,21 @@ mod tools;
 mod tts;
 mod tts_socket;
 mod voices;
+mod webhooks;
 
 use std::sync::Arc;
 
 use axum::{Router, http::HeaderMap};
 
-use crate::{Abilities, Problem, Speech, access::Caller, http::House};
+use crate::{Abilities, Problem, Speech, access::Caller, http::House, records::Records};
 
 pub(crate) fn routes() -> Router<Arc<House>> {
     Router::new()
         .merge(start::routes())
         .merge(agents::routes())
+        .merge(account::routes())
+        .merge(conversations::routes())
+        .merge(webhooks::routes())
         .merge(tools::routes())
         .merge(tts::routes())
         .merge(stt::routes())
@@ -40,6 +46,13 @@ fn abilities(house: &House) -> Result<&Abilities, Problem> {
 fn speech(house: &House) -> Result<&Speech, Problem> {
     let missing = || Problem::not_built("This server has no speech of its own.");
     house.settings.speech.as_ref().ok_or_else(missing)
+}
+
+/// Who keeps conversations here.
+fn records(house: &House) -> Result<&Records, Problem> {
+    house.records.as_ref().ok_or_else(|| {
+        Problem::not_built("This server keeps no records: it was started without a store.")
+    })
 }
 
 /// Lets those pass who have a key, or need none.

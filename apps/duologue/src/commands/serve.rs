@@ -22,6 +22,7 @@ use crate::{
     brain::{self, LlmChoice},
     cli::Serve,
     problem::{Outcome, Problem, plain},
+    records,
     settings::{Settings, keys},
     speech,
 };
@@ -32,7 +33,7 @@ const SECRET_PREFIX: &str = "DUOLOGUE_SECRET_";
 /// Serves until it is asked to stop.
 pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
     let settings = &context.settings;
-    let data = data_folder(settings, arguments)?;
+    let data = records::folder(settings, arguments.data.as_deref())?;
     let (keys, new_key) = api_keys(settings, &data)?;
     let bind = address(settings, keys.as_ref())?;
     let (keys, new_key) = match (keys, new_key) {
@@ -59,7 +60,9 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
             ))
         })
         .collect::<BTreeMap<_, _>>();
-    let answerer = InProcess::new(Arc::new(engine), secrets, &limits);
+    let records = records::open(settings, &data).await?;
+    let answerer =
+        InProcess::new(Arc::new(engine), secrets, &limits).with_records(records.clone());
     let folder = Path::new(settings.get(keys::AGENTS_DIR).unwrap_or("agents"));
     let registry = Registry::open(
         bundled()?,
@@ -85,7 +88,8 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
         Arc::new(answerer),
     )
     .await
-    .map_err(bind_problem)?;
+    .map_err(bind_problem)?
+    .with_records(records.clone());
     let url = format!("http://{}", server.address());
     let out = context.out;
     out.line(format!("Serving on {url}"))?;
@@ -95,6 +99,11 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
         "  access  with an API key; public agents without".to_owned()
     } else {
         "  access  this machine only, no key needed".to_owned()
+    })?;
+    out.line(if records::are_kept(settings) {
+        format!("  records {}", data.display())
+    } else {
+        "  records nothing is kept (ENABLE_LOGGING=false)".to_owned()
     })?;
     if let Some(key) = &new_key {
         out.line(format!(
@@ -110,6 +119,7 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
         "needs_key": has_keys,
     }))?;
     server.run(stop()).await;
+    records.store().close().await;
     out.line("Stopped.")
 }
 
@@ -241,23 +251,6 @@ fn bundled() -> Outcome<Vec<StoredAgent>> {
             })
         })
         .collect()
-}
-
-/// The folder of everything that outlives the server.
-fn data_folder(settings: &Settings, arguments: &Serve) -> Outcome<PathBuf> {
-    if let Some(folder) = &arguments.data {
-        return Ok(folder.clone());
-    }
-    if let Some(folder) = settings.get(keys::DATA_DIR) {
-        return Ok(folder.into());
-    }
-    let home = env::home_dir()
-        .filter(|home| home.is_dir())
-        .ok_or_else(|| {
-            Problem::failure("there is no home folder to keep data in")
-                .fix("name one: duologue serve --data FOLDER")
-        })?;
-    Ok(home.join(".local/share/duologue"))
 }
 
 /// The keys that were set, or the hash of the one this server made earlier.

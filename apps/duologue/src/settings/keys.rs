@@ -174,6 +174,24 @@ keys! {
         meaning: "folder for what outlives the server (~/.local/share/duologue)",
         ..PLAIN
     };
+    ENABLE_LOGGING = Key {
+        name: "ENABLE_LOGGING",
+        default: Some("true"),
+        one_of: &["true", "false"],
+        meaning: "whether anything is kept of conversations; false wins over what agents say",
+        ..PLAIN
+    };
+    DATABASE_URL = Key {
+        name: "DATABASE_URL",
+        secret: true,
+        meaning: "the records' database, sqlite:FILE (duologue.db in the data folder)",
+        ..PLAIN
+    };
+    RECORDINGS_URL = Key {
+        name: "RECORDINGS_URL",
+        meaning: "folder of the recordings (recordings in the data folder)",
+        ..PLAIN
+    };
     LOG_LEVEL = Key {
         name: "LOG_LEVEL",
         default: Some("info"),

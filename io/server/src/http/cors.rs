@@ -15,6 +15,14 @@ use crate::access;
 /// Routes that browser SDKs call from any page without a key, by ElevenLabs' design. The agent's own allowlist rules.
 const PUBLIC: &[&str] = &["/v1/convai/conversation", "/v1/convai/conversation/token"];
 
+/// Those, and what pages that hold a conversation say about it.
+fn is_public(path: &str) -> bool {
+    PUBLIC.contains(&path)
+        || path
+            .strip_prefix("/v1/convai/conversations/")
+            .is_some_and(|rest| rest.ends_with("/feedback") || rest.contains("/files"))
+}
+
 /// Refuses strangers' pages on a server without keys, answers preflights and marks answers that pages may read.
 pub(super) async fn guard(
     State(house): State<Arc<House>>,
@@ -31,7 +39,7 @@ pub(super) async fn guard(
     let origin = access::origin(headers).map(str::to_owned);
     let allowed = origin.filter(|origin| {
         house.origins.knows(origin, headers)
-            || (!house.origins.open && PUBLIC.contains(&request.uri().path()))
+            || (!house.origins.open && is_public(request.uri().path()))
     });
     let is_preflight = request.method() == Method::OPTIONS
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

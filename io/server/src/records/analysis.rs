@@ -85,8 +85,8 @@ impl Questions {
         let text = timeout(PATIENCE, answer(llm, request))
             .await
             .map_err(|_| format!("{} took longer than {PATIENCE:?}", llm.name()))??;
-        let answer = object_in(&text)
-            .ok_or_else(|| format!("{} did not answer in JSON", llm.name()))?;
+        let answer =
+            object_in(&text).ok_or_else(|| format!("{} did not answer in JSON", llm.name()))?;
         Ok(self.findings(whole, &answer))
     }
 
@@ -101,10 +101,7 @@ impl Questions {
         }
         let mut data = Map::new();
         for datum in &self.data {
-            data.insert(
-                datum.id.clone(),
-                json!({ "value": null, "rationale": why }),
-            );
+            data.insert(datum.id.clone(), json!({ "value": null, "rationale": why }));
         }
         let mut findings = self.findings(
             whole,
@@ -131,7 +128,11 @@ impl Questions {
             text.push_str("\nCriteria:\n");
             for criterion in &self.criteria {
                 // Writing into a string cannot fail.
-                let _ = writeln!(text, "- {}: {} {}", criterion.id, criterion.name, criterion.goal);
+                let _ = writeln!(
+                    text,
+                    "- {}: {} {}",
+                    criterion.id, criterion.name, criterion.goal
+                );
             }
         }
         let asked: Vec<_> = self.data.iter().filter(|datum| !datum.is_fixed()).collect();
@@ -152,8 +153,12 @@ impl Questions {
         let mut values = Vec::new();
         let mut criteria = Map::new();
         for criterion in &self.criteria {
-            let said = answer.get("criteria").and_then(|all| all.get(&criterion.id));
-            let result = said.and_then(|said| verdict(said.get("result")?)).unwrap_or("unknown");
+            let said = answer
+                .get("criteria")
+                .and_then(|all| all.get(&criterion.id));
+            let result = said
+                .and_then(|said| verdict(said.get("result")?))
+                .unwrap_or("unknown");
             let rationale = said
                 .and_then(|said| text(said, "rationale"))
                 .unwrap_or_else(|| "The llm said nothing about it.".to_owned());
@@ -203,9 +208,16 @@ impl Questions {
     /// With criteria, a call is a success when all are met and a failure when one is not; without, the llm says.
     fn overall(&self, criteria: &Map<String, Value>, answer: &Value) -> &'static str {
         if self.criteria.is_empty() {
-            return answer.get("call_successful").and_then(verdict).unwrap_or("unknown");
+            return answer
+                .get("call_successful")
+                .and_then(verdict)
+                .unwrap_or("unknown");
         }
-        let results = || criteria.values().filter_map(|result| result.get("result")?.as_str());
+        let results = || {
+            criteria
+                .values()
+                .filter_map(|result| result.get("result")?.as_str())
+        };
         if results().any(|result| result == "failure") {
             "failure"
         } else if results().all(|result| result == "success") {
@@ -219,28 +231,54 @@ impl Questions {
 impl Datum {
     /// Whether no llm is needed for it.
     fn is_fixed(&self) -> bool {
-        let has = |name: &str| self.schema.get(name).is_some_and(|value| !value.is_null() && value != "");
+        let has = |name: &str| {
+            self.schema
+                .get(name)
+                .is_some_and(|value| !value.is_null() && value != "")
+        };
         has("constant_value") || has("dynamic_variable")
     }
 
     fn value(&self, whole: &Whole, said: Option<&Value>) -> (Value, String) {
-        if let Some(constant) = self.schema.get("constant_value").filter(|v| !v.is_null() && *v != "") {
+        if let Some(constant) = self
+            .schema
+            .get("constant_value")
+            .filter(|v| !v.is_null() && *v != "")
+        {
             return (constant.clone(), "It is always this.".to_owned());
         }
-        if let Some(name) = self.schema.get("dynamic_variable").and_then(Value::as_str).filter(|n| !n.is_empty()) {
+        if let Some(name) = self
+            .schema
+            .get("dynamic_variable")
+            .and_then(Value::as_str)
+            .filter(|n| !n.is_empty())
+        {
             let variables = whole.initiation.get("dynamic_variables");
-            let value = variables.and_then(|variables| variables.get(name)).cloned().unwrap_or(Value::Null);
+            let value = variables
+                .and_then(|variables| variables.get(name))
+                .cloned()
+                .unwrap_or(Value::Null);
             return (value, format!("It is the variable {name}."));
         }
         let rationale = said
             .and_then(|said| said.get("rationale")?.as_str())
             .unwrap_or("The llm said nothing about it.")
             .to_owned();
-        let value = said.and_then(|said| said.get("value")).cloned().unwrap_or(Value::Null);
-        let kind = self.schema.get("type").and_then(Value::as_str).unwrap_or("string");
+        let value = said
+            .and_then(|said| said.get("value"))
+            .cloned()
+            .unwrap_or(Value::Null);
+        let kind = self
+            .schema
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or("string");
         match fit(kind, &value) {
             Some(value) => (value, rationale),
-            None => (Value::Null, format!("The llm said {value}, which is no {kind}. {rationale}")),
+            None => (
+                Value::Null,
+                format!("The llm said {value}, which is no {kind}. {rationale}"),
+            ),
         }
     }
 }
@@ -263,7 +301,12 @@ fn fit(kind: &str, value: &Value) -> Option<Value> {
         },
         "integer" => value
             .as_i64()
-            .or_else(|| value.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64))
+            .or_else(|| {
+                value
+                    .as_f64()
+                    .filter(|n| n.fract() == 0.0)
+                    .map(|n| n as i64)
+            })
             .or_else(|| text?.parse().ok())
             .map(Value::from),
         "number" => value
@@ -327,7 +370,11 @@ fn transcript(whole: &Whole) -> String {
                 tool.name, tool.arguments, tool.result
             );
         }
-        let words = if turn.role == Role::Agent { &turn.heard } else { &turn.text };
+        let words = if turn.role == Role::Agent {
+            &turn.heard
+        } else {
+            &turn.text
+        };
         let _ = writeln!(text, "{}: {words}", turn.role.as_str());
     }
     if text.len() > TRANSCRIPT {
@@ -371,8 +418,12 @@ mod tests {
             "polite": {"result": "success", "rationale": "Yes."}, "done": {"result": "failure", "rationale": "No."}}});
         let found = questions().findings(&whole(), &answer);
         assert_eq!(found.call_successful, "failure");
-        let half = json!({"criteria": {"polite": {"result": "success"}, "done": {"result": "perhaps"}}});
-        assert_eq!(questions().findings(&whole(), &half).call_successful, "unknown");
+        let half =
+            json!({"criteria": {"polite": {"result": "success"}, "done": {"result": "perhaps"}}});
+        assert_eq!(
+            questions().findings(&whole(), &half).call_successful,
+            "unknown"
+        );
     }
 
     #[test]
@@ -391,15 +442,27 @@ mod tests {
         let found = questions().unanswered(&whole(), "No llm.");
         assert_eq!(found.call_successful, "unknown");
         let analysis = &found.analysis;
-        assert_eq!(analysis["evaluation_criteria_results"]["polite"]["rationale"], "No llm.");
+        assert_eq!(
+            analysis["evaluation_criteria_results"]["polite"]["rationale"],
+            "No llm."
+        );
         assert_eq!(analysis["data_collection_results"]["plan"]["value"], "gold");
-        assert_eq!(analysis["data_collection_results"]["place"]["value"], "desk");
-        assert_eq!(analysis["data_collection_results"]["age"]["value"], Value::Null);
+        assert_eq!(
+            analysis["data_collection_results"]["place"]["value"],
+            "desk"
+        );
+        assert_eq!(
+            analysis["data_collection_results"]["age"]["value"],
+            Value::Null
+        );
     }
 
     #[test]
     fn an_answer_may_have_a_fence_around_it() {
-        assert_eq!(object_in("Here:\n```json\n{\"a\": 1}\n```"), Some(json!({"a": 1})));
+        assert_eq!(
+            object_in("Here:\n```json\n{\"a\": 1}\n```"),
+            Some(json!({"a": 1}))
+        );
         assert_eq!(object_in("no"), None);
         assert_eq!(object_in("} {"), None);
     }

@@ -35,7 +35,11 @@ pub(super) enum Outcome {
 
 /// Delivers once.
 pub(super) async fn deliver(records: &Records, client: &reqwest::Client, job: &Job) -> Outcome {
-    let Some(event) = job.payload.get("event").and_then(Value::as_str).and_then(Event::from_name)
+    let Some(event) = job
+        .payload
+        .get("event")
+        .and_then(Value::as_str)
+        .and_then(Event::from_name)
     else {
         return Outcome::Never("the job does not say what to deliver".to_owned());
     };
@@ -56,7 +60,10 @@ pub(super) async fn deliver(records: &Records, client: &reqwest::Client, job: &J
     health(records, &webhook, sent.as_ref().err()).await;
     match sent {
         Ok(()) => Outcome::Done,
-        Err(Failure { status: Some(410), words }) => Outcome::Never(words),
+        Err(Failure {
+            status: Some(410),
+            words,
+        }) => Outcome::Never(words),
         Err(failure) if !webhook.again => Outcome::Never(failure.words),
         Err(failure) => Outcome::Again(failure.words),
     }
@@ -176,7 +183,8 @@ async fn send(
         // Sound goes in chunks, as the contract has it.
         Event::Audio => {
             let chunks: Vec<Vec<u8>> = body.chunks(CHUNK).map(<[u8]>::to_vec).collect();
-            let stream = futures_util::stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>));
+            let stream =
+                futures_util::stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>));
             request.body(reqwest::Body::wrap_stream(stream))
         }
     };
@@ -227,8 +235,15 @@ async fn health(records: &Records, webhook: &Webhook, failure: Option<&Failure>)
     }
     if too_many && let Ok(Some(mut found)) = documents.get(WEBHOOK, &webhook.id).await {
         found.json["is_auto_disabled"] = true.into();
-        if documents.put(WEBHOOK, &webhook.id, &found.json).await.is_ok() {
-            tracing::warn!(webhook = webhook.id, "switched off: nobody has listened for a week");
+        if documents
+            .put(WEBHOOK, &webhook.id, &found.json)
+            .await
+            .is_ok()
+        {
+            tracing::warn!(
+                webhook = webhook.id,
+                "switched off: nobody has listened for a week"
+            );
         }
     }
 }

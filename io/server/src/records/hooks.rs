@@ -50,7 +50,12 @@ pub(crate) struct Webhook {
 impl Webhook {
     /// A webhook of the workspace, by its document.
     pub(crate) fn from_document(id: &str, document: &Value) -> Option<Self> {
-        let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
+        let text = |name: &str| {
+            document
+                .get(name)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
         let flag = |name: &str| document.get(name).and_then(Value::as_bool);
         let headers = document.get("request_headers").and_then(Value::as_object);
         Some(Self {
@@ -96,7 +101,9 @@ pub(super) async fn of_agent(
 ) -> Result<Vec<(String, Event)>, StoreError> {
     let own = agent.pointer("/platform_settings/workspace_overrides/webhooks");
     let settings = documents.get(SETTINGS, SETTINGS).await?;
-    let general = settings.as_ref().and_then(|found| found.json.get("webhooks"));
+    let general = settings
+        .as_ref()
+        .and_then(|found| found.json.get("webhooks"));
     let id_of = |hooks: Option<&Value>| {
         let id = hooks?.get("post_call_webhook_id")?.as_str()?;
         (!id.is_empty()).then(|| id.to_owned())
@@ -104,7 +111,10 @@ pub(super) async fn of_agent(
     let (id, hooks) = match (id_of(own), id_of(general)) {
         (Some(id), _) => (id, own),
         // An agent may choose what is told and leave where to the workspace.
-        (None, Some(id)) => (id, own.filter(|own| own.get("events").is_some()).or(general)),
+        (None, Some(id)) => (
+            id,
+            own.filter(|own| own.get("events").is_some()).or(general),
+        ),
         (None, None) => return Ok(Vec::new()),
     };
     let listed = hooks.and_then(|hooks| hooks.get("events")?.as_array());
@@ -119,5 +129,8 @@ pub(super) async fn of_agent(
     if sends_audio == Some(true) && !events.contains(&Event::Audio) {
         events.push(Event::Audio);
     }
-    Ok(events.into_iter().map(|event| (id.clone(), event)).collect())
+    Ok(events
+        .into_iter()
+        .map(|event| (id.clone(), event))
+        .collect())
 }

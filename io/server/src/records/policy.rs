@@ -57,7 +57,11 @@ impl Policy {
         let at = self
             .days
             .map(|days| started.saturating_add(i64::from(days).saturating_mul(DAY)));
-        if self.sound_only { (None, at) } else { (at, None) }
+        if self.sound_only {
+            (None, at)
+        } else {
+            (at, None)
+        }
     }
 }
 
@@ -74,7 +78,8 @@ mod tests {
     #[test]
     fn an_agent_that_says_nothing_keeps_everything() {
         assert_eq!(Policy::of(&json!({})), Policy::default());
-        let privacy = json!({"retention_days": -1, "record_voice": "maybe", "zero_retention_mode": null});
+        let privacy =
+            json!({"retention_days": -1, "record_voice": "maybe", "zero_retention_mode": null});
         assert_eq!(policy(privacy), Policy::default());
         assert_eq!(Policy::default().erasure(5), (None, None));
     }

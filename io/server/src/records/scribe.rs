@@ -97,8 +97,11 @@ impl Scribe {
             jobs: vec![after_call(conversation, self.hooks.clone())],
         };
         // The one entry that must not be lost: somebody would take the conversation for one under way.
-        let (log, work, conversation) =
-            (self.log.clone(), Arc::clone(&self.work), conversation.to_owned());
+        let (log, work, conversation) = (
+            self.log.clone(),
+            Arc::clone(&self.work),
+            conversation.to_owned(),
+        );
         tokio::spawn(async move {
             let entry = Entry::Ended(ended);
             while let Err(StoreError::Full) = log.write(&conversation, entry.clone()) {

@@ -60,7 +60,11 @@ fn seconds(micros: i64) -> i64 {
 /// The official client's type wants these two objects even when nothing was asked for.
 fn initiation(initiation: &Value) -> Value {
     let mut object = initiation.as_object().cloned().unwrap_or_default();
-    for name in ["conversation_config_override", "dynamic_variables", "custom_llm_extra_body"] {
+    for name in [
+        "conversation_config_override",
+        "dynamic_variables",
+        "custom_llm_extra_body",
+    ] {
         object.entry(name).or_insert_with(|| json!({}));
     }
     Value::Object(object)
@@ -149,11 +153,7 @@ fn item(turn: &Turn, tools: &[&ToolCall], usage: &[&Usage], prices: &Prices, day
 }
 
 /// Tokens by model, and what they cost where a price is known; else the price is null.
-fn llm_usage<'a>(
-    usage: impl Iterator<Item = &'a Usage>,
-    prices: &Prices,
-    day: &str,
-) -> Value {
+fn llm_usage<'a>(usage: impl Iterator<Item = &'a Usage>, prices: &Prices, day: &str) -> Value {
     let mut models = BTreeMap::<&str, Usage>::new();
     for one in usage {
         let sum = models.entry(&one.llm).or_insert_with(|| Usage {

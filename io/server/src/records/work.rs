@@ -11,7 +11,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{AFTER, Records, analysis::{Questions, no_answer}, delivery, hooks};
+use super::{
+    AFTER, Records,
+    analysis::{Questions, no_answer},
+    delivery, hooks,
+};
 
 /// Jobs at once.
 const AT_ONCE: usize = 8;
@@ -166,7 +170,8 @@ impl Worker {
             DELIVER => self.deliver(&job).await,
             other => {
                 let jobs = self.records.store().jobs();
-                jobs.dead(&job.id, &format!("nobody here does {other:?}")).await
+                jobs.dead(&job.id, &format!("nobody here does {other:?}"))
+                    .await
             }
         };
         if let Err(error) = outcome {
@@ -186,7 +191,10 @@ impl Worker {
             return jobs.done(&job.id, &[]).await;
         };
         let questions = Questions::of(&whole.agent_document);
-        let nobody_spoke = !whole.turns.iter().any(|turn| turn.role == store::Role::User);
+        let nobody_spoke = !whole
+            .turns
+            .iter()
+            .any(|turn| turn.role == store::Role::User);
         let findings = if nobody_spoke {
             questions.unanswered(&whole, "The user said nothing.")
         } else {
@@ -206,7 +214,9 @@ impl Worker {
             Some(1000 | 1001) => "done",
             _ => "failed",
         };
-        let next = self.deliveries(id, &whole.agent_document, &job.payload).await?;
+        let next = self
+            .deliveries(id, &whole.agent_document, &job.payload)
+            .await?;
         let conversations = store.conversations();
         conversations
             .found(id, &findings, status, Some(&job.id), &next)
@@ -239,8 +249,16 @@ impl Worker {
                 new(&id, event.as_str(), payload)
             })
             .collect();
-        for hook in payload.get("hooks").and_then(Value::as_array).into_iter().flatten() {
-            let event = hook.get("event").and_then(Value::as_str).unwrap_or_default();
+        for hook in payload
+            .get("hooks")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let event = hook
+                .get("event")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             next.push(new("setup", event, hook.clone()));
         }
         Ok(next)

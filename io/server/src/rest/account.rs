@@ -95,6 +95,9 @@ async fn plan(house: &House) -> Result<Value, Problem> {
 async fn models(State(house): House_, headers: HeaderMap) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
     let models = house.records.as_ref().map(|records| records.models());
-    let models = models.unwrap_or_default().iter().map(|model| model.to_rest());
+    let models = models
+        .unwrap_or_default()
+        .iter()
+        .map(|model| model.to_rest());
     Ok(Json(models.collect()))
 }

@@ -2,7 +2,7 @@
 
 mod query;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -14,6 +14,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use store::{After, Conversations, FileEntry, Summary, Whole};
+use tokio::time::timeout;
 
 use super::{body::Body, need_key, records};
 use crate::{
@@ -28,6 +29,8 @@ use query::Wanted;
 const MOST_FILES: usize = 10;
 /// Bytes of one file.
 const LARGEST_FILE: usize = 20 << 20;
+/// How long to wait for the disk before showing what is there.
+const FRESH: Duration = Duration::from_secs(1);
 /// The longest comment, in bytes.
 const LONGEST_COMMENT: usize = 4_000;
 
@@ -57,8 +60,12 @@ pub(super) fn trouble(error: &store::StoreError) -> Problem {
     Problem::storage("The server could not read or keep this.")
 }
 
-fn conversations(house: &House) -> Result<(&Records, Conversations), Problem> {
+/// Whoever asks sees all that was said before: what waits for the disk is waited for, within reason.
+async fn conversations(house: &House) -> Result<(&Records, Conversations), Problem> {
     let records = records(house)?;
+    let log = records.store().log();
+    // A disk that stands still shows what it has.
+    let _ = timeout(FRESH, log.flush()).await;
     Ok((records, records.store().conversations()))
 }
 
@@ -83,7 +90,7 @@ async fn list(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let (_, conversations) = conversations(&house)?;
+    let (_, conversations) = conversations(&house).await?;
     let wanted = Wanted::read(raw.as_deref().unwrap_or_default())?;
     let after = after(&conversations, wanted.cursor.as_deref()).await?;
     let most = wanted.size as u64 + 1;
@@ -105,7 +112,9 @@ async fn after(
     conversations: &Conversations,
     cursor: Option<&str>,
 ) -> Result<Option<After>, Problem> {
-    let Some(cursor) = cursor else { return Ok(None) };
+    let Some(cursor) = cursor else {
+        return Ok(None);
+    };
     match conversations.summary(cursor).await {
         Ok(Some(line)) => Ok(Some(After {
             started: line.started,
@@ -122,7 +131,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let (records, conversations) = conversations(&house)?;
+    let (records, conversations) = conversations(&house).await?;
     let whole = find(&conversations, &id).await?;
     Ok(Json(conversation_view(&whole, &records.prices())))
 }
@@ -133,7 +142,7 @@ async fn erase(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let (_, conversations) = conversations(&house)?;
+    let (_, conversations) = conversations(&house).await?;
     let line = find_line(&conversations, &id).await?;
     if line.status == "in-progress" {
         return Err(Problem::conflict(format!(
@@ -150,7 +159,7 @@ async fn audio(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     need_key(&house, &headers)?;
-    let (_, conversations) = conversations(&house)?;
+    let (_, conversations) = conversations(&house).await?;
     let whole = find(&conversations, &id).await?;
     if whole.summary.status == "in-progress" {
         return Err(Problem::too_early(
@@ -211,7 +220,7 @@ async fn feedback(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, Problem> {
-    let (_, conversations) = conversations(&house)?;
+    let (_, conversations) = conversations(&house).await?;
     let bytes = axum::body::to_bytes(request.into_body(), house.settings.limits.body_bytes)
         .await
         .map_err(|_| Problem::too_large())?;
@@ -222,7 +231,9 @@ async fn feedback(
     if let Some(said) = body.get("feedback") {
         score = match said {
             Value::Null => None,
-            Value::String(text) if matches!(text.as_str(), "like" | "dislike") => Some(text.clone()),
+            Value::String(text) if matches!(text.as_str(), "like" | "dislike") => {
+                Some(text.clone())
+            }
             _ => {
                 let words = "feedback is \"like\", \"dislike\" or null.";
                 return Err(Problem::invalid(words).at("feedback"));
@@ -261,7 +272,7 @@ async fn upload(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Json<Value>, Problem> {
-    let (_, conversations) = conversations(&house)?;
+    let (_, conversations) = conversations(&house).await?;
     let line = find_line(&conversations, &id).await?;
     if line.status != "in-progress" {
         return Err(Problem::conflict(format!(
@@ -322,7 +333,7 @@ async fn remove(
     State(house): House_,
     Path((id, file)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
-    let (_, conversations) = conversations(&house)?;
+    let (_, conversations) = conversations(&house).await?;
     find_line(&conversations, &id).await?;
     let removed = conversations.remove_file(&id, &file).await;
     if removed.map_err(|e| trouble(&e))? {
@@ -338,7 +349,7 @@ async fn analyse(
     Path(id): Path<String>,
     Body(_): Body,
 ) -> Result<Json<Value>, Problem> {
-    let (records, conversations) = conversations(&house)?;
+    let (records, conversations) = conversations(&house).await?;
     let whole = find(&conversations, &id).await?;
     if whole.summary.status == "in-progress" {
         return Err(Problem::too_early("The conversation is under way."));
@@ -357,9 +368,12 @@ async fn search(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let (_, conversations) = conversations(&house)?;
+    let (_, conversations) = conversations(&house).await?;
     let mut wanted = Wanted::read(raw.as_deref().unwrap_or_default())?;
-    let words = wanted.text_query.take().ok_or_else(|| Problem::missing("text_query"))?;
+    let words = wanted
+        .text_query
+        .take()
+        .ok_or_else(|| Problem::missing("text_query"))?;
     wanted.filter.search = Some(words.clone());
     let after = after(&conversations, wanted.cursor.as_deref()).await?;
     let found = conversations
@@ -370,7 +384,10 @@ async fn search(
     let mut results = Vec::new();
     let wanted_words = words.to_lowercase();
     for line in found.iter().take(wanted.size) {
-        let turns = conversations.turns(&line.id).await.map_err(|e| trouble(&e))?;
+        let turns = conversations
+            .turns(&line.id)
+            .await
+            .map_err(|e| trouble(&e))?;
         for (index, turn) in turns.iter().enumerate() {
             if turn.text.to_lowercase().contains(&wanted_words) {
                 results.push(json!({
@@ -398,10 +415,14 @@ async fn users(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let (_, conversations) = conversations(&house)?;
+    let (_, conversations) = conversations(&house).await?;
     let wanted = Wanted::read(raw.as_deref().unwrap_or_default())?;
     let found = conversations
-        .users(&wanted.filter, wanted.cursor.as_deref(), wanted.size as u64 + 1)
+        .users(
+            &wanted.filter,
+            wanted.cursor.as_deref(),
+            wanted.size as u64 + 1,
+        )
         .await
         .map_err(|e| trouble(&e))?;
     let has_more = found.len() > wanted.size;
@@ -433,8 +454,18 @@ mod tests {
         assert_eq!(part("bytes=90-", 100), Some((90, 99)));
         assert_eq!(part("bytes=-10", 100), Some((90, 99)));
         assert_eq!(part("bytes=90-200", 100), Some((90, 99)));
-        for range in ["bytes=100-", "bytes=9-3", "items=0-1", "bytes=a-b", "bytes=0-"] {
-            assert_eq!(part(range, if range == "bytes=0-" { 0 } else { 100 }), None, "{range}");
+        for range in [
+            "bytes=100-",
+            "bytes=9-3",
+            "items=0-1",
+            "bytes=a-b",
+            "bytes=0-",
+        ] {
+            assert_eq!(
+                part(range, if range == "bytes=0-" { 0 } else { 100 }),
+                None,
+                "{range}"
+            );
         }
     }
 }

@@ -44,10 +44,15 @@ async fn create(State(house): House_, Body(body): Body) -> Result<Json<Value>, P
         text.filter(|text| !text.is_empty())
             .ok_or_else(|| Problem::missing(&format!("settings.{name}")))
     };
-    let kind = settings.get("auth_type").and_then(Value::as_str).unwrap_or("hmac");
+    let kind = settings
+        .get("auth_type")
+        .and_then(Value::as_str)
+        .unwrap_or("hmac");
     if kind != "hmac" {
-        return Err(Problem::invalid("Webhooks are signed: auth_type is \"hmac\".")
-            .at("settings.auth_type"));
+        return Err(
+            Problem::invalid("Webhooks are signed: auth_type is \"hmac\".")
+                .at("settings.auth_type"),
+        );
     }
     let (name, url) = (text("name")?, text("webhook_url")?);
     check_url(url)?;
@@ -85,8 +90,9 @@ fn headers_of(headers: Option<&Value>) -> Result<Value, Problem> {
         Some(Value::Object(map)) if map.values().all(Value::is_string) => {
             Ok(Value::Object(map.clone()))
         }
-        Some(_) => Err(Problem::invalid("request_headers maps names to texts.")
-            .at("request_headers")),
+        Some(_) => {
+            Err(Problem::invalid("request_headers maps names to texts.").at("request_headers"))
+        }
     }
 }
 
@@ -151,9 +157,15 @@ fn usage(house: &House, id: &str, general: Option<&str>) -> Value {
 }
 
 async fn general_webhook(documents: &Documents) -> Result<Option<String>, Problem> {
-    let found = documents.get(SETTINGS, SETTINGS).await.map_err(|e| trouble(&e))?;
+    let found = documents
+        .get(SETTINGS, SETTINGS)
+        .await
+        .map_err(|e| trouble(&e))?;
     let id = found.and_then(|found| {
-        let id = found.json.pointer("/webhooks/post_call_webhook_id")?.as_str()?;
+        let id = found
+            .json
+            .pointer("/webhooks/post_call_webhook_id")?
+            .as_str()?;
         Some(id.to_owned())
     });
     Ok(id)
@@ -189,7 +201,10 @@ async fn update(
     if let Some(name) = changes.get("name").and_then(Value::as_str) {
         fields.insert("name".to_owned(), name.into());
     }
-    if let Some(headers) = changes.get("request_headers").filter(|headers| !headers.is_null()) {
+    if let Some(headers) = changes
+        .get("request_headers")
+        .filter(|headers| !headers.is_null())
+    {
         fields.insert("request_headers".to_owned(), headers_of(Some(headers))?);
     }
     if let Some(events) = changes.get("events").filter(|events| events.is_array()) {
@@ -210,7 +225,10 @@ async fn remove(
     need_key(&house, &headers)?;
     let documents = documents(&house)?;
     find(&documents, &id).await?;
-    documents.remove(WEBHOOK, &id).await.map_err(|e| trouble(&e))?;
+    documents
+        .remove(WEBHOOK, &id)
+        .await
+        .map_err(|e| trouble(&e))?;
     Ok(Json(json!({ "status": "ok" })))
 }
 
@@ -225,7 +243,11 @@ async fn all_settings(documents: &Documents) -> Result<Value, Problem> {
         "webhooks": { "post_call_webhook_id": null, "events": ["transcript"], "send_audio": null },
         "can_use_mcp_servers": false,
     });
-    if let Some(found) = documents.get(SETTINGS, SETTINGS).await.map_err(|e| trouble(&e))? {
+    if let Some(found) = documents
+        .get(SETTINGS, SETTINGS)
+        .await
+        .map_err(|e| trouble(&e))?
+    {
         merge(&mut all, found.json);
     }
     Ok(all)
@@ -236,12 +258,18 @@ async fn change_settings(
     Body(changes): Body,
 ) -> Result<Json<Value>, Problem> {
     let documents = documents(&house)?;
-    if let Some(id) = changes.pointer("/webhooks/post_call_webhook_id").and_then(Value::as_str) {
+    if let Some(id) = changes
+        .pointer("/webhooks/post_call_webhook_id")
+        .and_then(Value::as_str)
+    {
         find(&documents, id)
             .await
             .map_err(|problem| problem.at("webhooks.post_call_webhook_id"))?;
     }
-    let found = documents.get(SETTINGS, SETTINGS).await.map_err(|e| trouble(&e))?;
+    let found = documents
+        .get(SETTINGS, SETTINGS)
+        .await
+        .map_err(|e| trouble(&e))?;
     let mut kept = found.map_or_else(|| json!({}), |found| found.json);
     merge(&mut kept, changes);
     documents
@@ -260,7 +288,14 @@ mod tests {
         for url in ["http://127.0.0.1:9/hook", "https://hooks.example/x?y=1"] {
             assert!(check_url(url).is_ok(), "{url}");
         }
-        for url in ["", "hooks.example", "ftp://x", "https://", "http:///x", "https://a b"] {
+        for url in [
+            "",
+            "hooks.example",
+            "ftp://x",
+            "https://",
+            "http:///x",
+            "https://a b",
+        ] {
             assert!(check_url(url).is_err(), "{url}");
         }
     }

@@ -82,7 +82,12 @@ impl Wanted {
 
 /// `id:op:value`.
 fn datum(name: &str, text: &str) -> Result<Finding, Problem> {
-    let shape = || wrong(name, "id:op:value, op one of eq, neq, gt, gte, lt, lte, in, exists, missing");
+    let shape = || {
+        wrong(
+            name,
+            "id:op:value, op one of eq, neq, gt, gte, lt, lte, in, exists, missing",
+        )
+    };
     let mut parts = text.splitn(3, ':');
     let (Some(id), Some(op)) = (parts.next(), parts.next()) else {
         return Err(shape());

@@ -1,0 +1,113 @@
+//! Somebody who converses in text until the server is gone, and remembers what was said.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+
+use crate::Chance;
+
+/// How long an answer may take before the caller gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was said in one conversation.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) id: Option<String>,
+    pub(crate) turns: Vec<Turn>,
+    /// When the server was killed.
+    pub(crate) killed: Instant,
+}
+
+/// A turn the caller knows to be over.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) role: &'static str,
+    pub(crate) text: String,
+    pub(crate) at: Instant,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// One conversation after the other, until there is nobody to talk to.
+pub(crate) async fn converse(url: String, mut chance: Chance) -> Vec<Ledger> {
+    let mut ledgers = Vec::new();
+    loop {
+        let mut ledger = Ledger {
+            id: None,
+            turns: Vec::new(),
+            killed: Instant::now(),
+        };
+        let over = one(&url, &mut chance, &mut ledger).await;
+        ledgers.push(ledger);
+        if over.is_none() {
+            return ledgers;
+        }
+    }
+}
+
+/// None when the server is gone.
+async fn one(url: &str, chance: &mut Chance, ledger: &mut Ledger) -> Option<()> {
+    let url = url.replacen("http", "ws", 1) + "/v1/convai/conversation?agent_id=assistant";
+    let (mut socket, _) = connect_async(url).await.ok()?;
+    let initiation = json!({
+        "type": "conversation_initiation_client_data",
+        "conversation_config_override": { "conversation": { "text_only": true } },
+    });
+    say(&mut socket, &initiation).await?;
+    let metadata = hear(&mut socket, "conversation_initiation_metadata").await?;
+    let event = &metadata["conversation_initiation_metadata_event"];
+    ledger.id = event["conversation_id"].as_str().map(str::to_owned);
+    ledger.turns.push(answer(&mut socket).await?);
+    for _ in 0..1 + chance.below(4) {
+        let (a, b) = (2 + chance.below(18), 2 + chance.below(18));
+        let text = format!("What is {a} times {b}?");
+        say(&mut socket, &json!({ "type": "user_message", "text": text })).await?;
+        let answered = answer(&mut socket).await?;
+        ledger.turns.push(Turn {
+            role: "user",
+            text,
+            at: answered.at,
+        });
+        ledger.turns.push(answered);
+        if chance.below(3) == 0 {
+            tokio::time::sleep(Duration::from_millis(chance.below(200))).await;
+        }
+    }
+    // Some hang up, some vanish.
+    if chance.below(4) > 0 {
+        socket.close(None).await.ok()?;
+    }
+    Some(())
+}
+
+async fn answer(socket: &mut Socket) -> Option<Turn> {
+    let said = hear(socket, "agent_response").await?;
+    let text = said["agent_response_event"]["agent_response"].as_str()?;
+    Some(Turn {
+        role: "agent",
+        text: text.to_owned(),
+        at: Instant::now(),
+    })
+}
+
+async fn say(socket: &mut Socket, message: &Value) -> Option<()> {
+    socket.send(Message::text(message.to_string())).await.ok()
+}
+
+async fn hear(socket: &mut Socket, kind: &str) -> Option<Value> {
+    loop {
+        let message = timeout(PATIENCE, socket.next()).await.ok()??.ok()?;
+        let Ok(text) = message.to_text() else { continue };
+        let said: Value = serde_json::from_str(text).unwrap_or_default();
+        if said["type"] == kind {
+            return Some(said);
+        }
+        if said["type"] == "ping" {
+            let id = &said["ping_event"]["event_id"];
+            say(socket, &json!({ "type": "pong", "event_id": id })).await?;
+        }
+    }
+}
