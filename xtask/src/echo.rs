@@ -1,8 +1,8 @@
 //! Feeds the agent's own voice back to it.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use ::corpus::{cancellers::Candidate, report};
+use ::corpus::{cancellers::Candidate, echo::Choice, report};
 
 /// How much to measure.
 #[derive(Debug, clap::Args)]
@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// Also what the embedded recogniser makes of the callers' words. Takes long: use few turns.
     #[arg(long)]
     words: bool,
+    /// How much speech opens an utterance and so pauses the agent, in milliseconds.
+    #[arg(long, default_value_t = 60)]
+    onset: u64,
     /// Where clips are kept.
     #[arg(long, default_value = "target")]
     target: PathBuf,
@@ -30,8 +33,11 @@ pub(crate) fn echo(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let scores = report::echo(
         &arguments.target,
         candidates,
-        arguments.turns,
-        arguments.words,
+        Choice {
+            turns: arguments.turns,
+            recognise: arguments.words,
+            onset: Duration::from_millis(arguments.onset),
+        },
     )?;
     let heard_itself = scores
         .last()

@@ -19,17 +19,20 @@ pub enum Candidate {
     Aec3Noise,
     /// AEC3's linear filter alone, without the suppressor.
     Linear,
-    /// What the microphone of this house does.
+    /// One long adaptive filter (NLMS) of our own, without a suppressor.
+    Nlms,
+    /// What the microphone of this house does: AEC3 with a milder suppressor.
     Chosen,
 }
 
 impl Candidate {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::None,
         Self::Aec3,
         Self::Aec3Noise,
         Self::Linear,
+        Self::Nlms,
         Self::Chosen,
     ];
 }
@@ -42,6 +45,8 @@ pub enum Way {
     Sonora(Box<AudioProcessing>),
     /// See [`Candidate::Linear`].
     Linear(Box<Linear>),
+    /// See [`Candidate::Nlms`].
+    Nlms(Box<Nlms>),
     /// See [`Candidate::Chosen`].
     Chosen(Canceller),
 }
@@ -54,6 +59,7 @@ impl Way {
             Candidate::Aec3 => Self::Sonora(Box::new(sonora(false))),
             Candidate::Aec3Noise => Self::Sonora(Box::new(sonora(true))),
             Candidate::Linear => Self::Linear(Box::new(Linear::new())),
+            Candidate::Nlms => Self::Nlms(Box::new(Nlms::new())),
             Candidate::Chosen => Self::Chosen(Canceller::new(SampleRate::HZ_16000)),
         }
     }
@@ -72,6 +78,7 @@ impl Way {
                 }
             }
             Self::Linear(linear) => linear.process(capture, played),
+            Self::Nlms(nlms) => nlms.process(capture, played),
             Self::Chosen(canceller) => {
                 canceller.process(capture, played);
             }
@@ -141,4 +148,68 @@ impl Linear {
             *sample = self.out.pop_front().unwrap_or(0);
         }
     }
+}
+
+/// A plain normalised least-mean-squares filter, long enough for every delay and room that is measured.
+pub struct Nlms {
+    weights: Vec<f32>,
+    /// What was played, twice in a row, so that the last so many samples are one slice.
+    played: Vec<f32>,
+    at: usize,
+    energy: f32,
+}
+
+/// 480 ms.
+const TAPS: usize = 7_680;
+/// How far one sample moves the filter, 0 to 2. More learns quicker and is thrown off further by the caller.
+const STEP: f32 = 0.2;
+/// Playing below this energy per tap teaches nothing.
+const QUIET: f32 = 100.0;
+
+impl Nlms {
+    fn new() -> Self {
+        Self {
+            weights: vec![0.0; TAPS],
+            played: vec![0.0; 2 * TAPS],
+            at: 0,
+            energy: 0.0,
+        }
+    }
+
+    fn process(&mut self, capture: &mut [i16], played: &[i16]) {
+        // A caller who is louder than anything played would only throw it off.
+        let loudest = self
+            .played
+            .iter()
+            .fold(0.0_f32, |most, s| most.max(s.abs()));
+        for (capture, played) in capture.iter_mut().zip(played) {
+            let new = f32::from(*played);
+            let old = self.played[self.at];
+            self.energy = (self.energy + new * new - old * old).max(0.0);
+            self.played[self.at] = new;
+            self.played[self.at + TAPS] = new;
+            self.at = (self.at + 1) % TAPS;
+            let heard = &self.played[self.at..self.at + TAPS];
+            let echo = dot(&self.weights, heard);
+            let left = f32::from(*capture) - echo;
+            if self.energy > QUIET * TAPS as f32 && left.abs() < loudest {
+                let step = STEP * left / (self.energy + QUIET * TAPS as f32);
+                for (weight, played) in self.weights.iter_mut().zip(heard) {
+                    *weight += step * played;
+                }
+            }
+            *capture = left.clamp(-32_768.0, 32_767.0) as i16;
+        }
+    }
+}
+
+/// In sixteen sums, so that the machine does them at once.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 16];
+    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
 }

@@ -233,16 +233,27 @@ const CALLERS: [&str; 12] = [
     "how long does that take",
 ];
 
-/// Runs `turns` agent turns without a caller, and a third as many with one who barges in.
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// Agent turns without a caller; a third as many with one who barges in come on top.
+    pub turns: usize,
+    /// Also what the embedded recogniser makes of the callers' words, which takes long.
+    pub recognise: bool,
+    /// How much speech opens an utterance, and thereby pauses the agent.
+    pub onset: Duration,
+}
+
+/// Runs agent turns without a caller and with one who barges in.
 ///
 /// # Errors
 /// When a voice is missing; with `recognise` also when the recogniser is.
-pub fn run(
-    voices: &mut Voices,
-    candidate: Candidate,
-    turns: usize,
-    recognise: bool,
-) -> anyhow::Result<Score> {
+pub fn run(voices: &mut Voices, candidate: Candidate, choice: Choice) -> anyhow::Result<Score> {
+    let Choice {
+        turns,
+        recognise,
+        onset,
+    } = choice;
     let mut score = Score::default();
     let mut real = if recognise { Some(Real::new()?) } else { None };
     let mut vad = Earshot.detector();
@@ -270,12 +281,13 @@ pub fn run(
                 &mut score,
                 &mut world,
                 vad.as_mut(),
-                (reply, &clip),
+                &setup((reply, &clip), onset),
                 (said, &speech, at),
                 real.as_mut(),
             )?;
         } else {
-            quiet(&mut score, &mut world, vad.as_mut(), (reply, &clip), index)?;
+            let setup = setup((reply, &clip), onset);
+            quiet(&mut score, &mut world, vad.as_mut(), &setup, index)?;
         }
         index += 1;
     }
@@ -287,11 +299,12 @@ pub fn run(
     Ok(score)
 }
 
-fn setup(reply: (&str, &Clip)) -> Setup {
+fn setup(reply: (&str, &Clip), onset: Duration) -> Setup {
     Setup {
         settings: Settings {
             edge_can_pause: true,
             edge_reports: true,
+            speech_onset: onset,
             ..Settings::default()
         },
         reply: (reply.0.to_owned(), reply.1.clone()),
@@ -305,13 +318,14 @@ fn quiet(
     score: &mut Score,
     world: &mut World,
     vad: &mut dyn Detector,
-    reply: (&str, &Clip),
+    setup: &Setup,
     index: usize,
 ) -> anyhow::Result<()> {
     score.turns += 1;
     // If an utterance is opened at all, a recogniser would hear the agent's words in it, a quarter of them wrong.
     let delay = world.path.delay as usize;
-    let echo: Vec<Word> = reply
+    let echo: Vec<Word> = setup
+        .reply
         .1
         .words
         .iter()
@@ -322,9 +336,9 @@ fn quiet(
         })
         .collect();
     let mut ear = Simulated::new(&format!("echo {index}"), &[], &echo);
-    let most = reply.1.samples.len() + RATE;
+    let most = setup.reply.1.samples.len() + RATE;
     let record = call::run(
-        &setup(reply),
+        setup,
         vad,
         &mut ear,
         &mut |played| world.step(played, |_| 0.0),
@@ -354,7 +368,7 @@ fn barge_in(
     score: &mut Score,
     world: &mut World,
     vad: &mut dyn Detector,
-    reply: (&str, &Clip),
+    setup: &Setup,
     (said, speech, at): (&str, &Clip, usize),
     real: Option<&mut Real>,
 ) -> anyhow::Result<()> {
@@ -379,9 +393,9 @@ fn barge_in(
             * STEP;
     let mut now = 0;
     let mut heard = Vec::new();
-    let most = (at + speech.samples.len()).max(reply.1.samples.len()) + RATE / 2;
+    let most = (at + speech.samples.len()).max(setup.reply.1.samples.len()) + RATE / 2;
     let record = call::run(
-        &setup(reply),
+        setup,
         vad,
         &mut ear,
         &mut |played| {

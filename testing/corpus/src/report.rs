@@ -133,23 +133,21 @@ fn detail(outcomes: &[Outcome], level: u8) {
     }
 }
 
-/// Measures echo cancellers beside each other and prints a table. `recognise`: also what the embedded recogniser makes of
-/// the callers' words, which takes long.
+/// Measures echo cancellers beside each other and prints a table.
 ///
 /// # Errors
 /// When a voice is missing, or the recogniser when it is wanted.
 pub fn echo(
     target: &Path,
     candidates: &[Candidate],
-    turns: usize,
-    recognise: bool,
+    choice: echo::Choice,
 ) -> anyhow::Result<Vec<Score>> {
     let mut voices = Voices::new(target.join("corpus/clips"))?;
     println!("{}", Score::heading());
     candidates
         .iter()
         .map(|candidate| {
-            let score = echo::run(&mut voices, *candidate, turns, recognise)?;
+            let score = echo::run(&mut voices, *candidate, choice)?;
             println!("{}", score.row(&format!("{candidate:?}")));
             Ok(score)
         })
