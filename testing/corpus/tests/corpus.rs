@@ -1,6 +1,6 @@
 //! The corpus is what it says, and echo stays out.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use corpus::{cancellers::Candidate, echo, items::Kind, report, voice::Voices};
 
@@ -42,7 +42,12 @@ fn the_corpus_is_the_same_every_time_and_half_of_it_is_held_out() {
 #[test]
 fn the_agent_does_not_interrupt_itself_and_callers_interrupt_it() {
     let mut voices = Voices::new(target().join("clips")).expect("voices");
-    let score = echo::run(&mut voices, Candidate::Chosen, 40, false).expect("voices");
+    let choice = echo::Choice {
+        turns: 40,
+        recognise: false,
+        onset: Duration::from_millis(60),
+    };
+    let score = echo::run(&mut voices, Candidate::Chosen, choice).expect("voices");
     assert_eq!(score.self_interruptions, 0, "{score:?}");
     assert!(score.silent.len() * 10 >= score.barge_ins * 9, "{score:?}");
 }
