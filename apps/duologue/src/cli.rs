@@ -183,6 +183,9 @@ pub(crate) struct Speak {
     /// Speed, 0.7 to 1.2
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f32,
+    /// Who speaks: embedded, elevenlabs or openai, with a model behind a colon; repeat it for those who stand behind
+    #[arg(long = "provider", value_name = "NAME[:MODEL]")]
+    pub(crate) providers: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -193,6 +196,10 @@ pub(crate) struct Transcribe {
     /// Which channel of a stereo recording
     #[arg(long, value_enum, default_value_t = Channel::Both)]
     pub(crate) channel: Channel,
+    /// Who listens: embedded, elevenlabs, assemblyai or openai, with a model behind a colon; repeat it for those who
+    /// stand behind
+    #[arg(long = "provider", value_name = "NAME[:MODEL]")]
+    pub(crate) providers: Vec<String>,
 }
 
 /// A channel of a recording.

@@ -16,6 +16,7 @@ mod script;
 mod settings;
 mod speech;
 mod talk;
+mod vendors;
 
 use std::{env, process::ExitCode};
 

@@ -1,7 +1,7 @@
 //! The embedded voice and ear, for commands that need no agent.
 
-use embedded::{Paths, voice::FliteVoice};
-use providers::tts::{self, Tts as _};
+use embedded::Paths;
+use providers::tts::{self, Tts};
 
 use crate::{
     files::RATE,
@@ -28,7 +28,7 @@ pub(crate) struct Manner {
 
 /// Speaks `text`, handing over pieces of sound at [`RATE`] as they are made.
 pub(crate) async fn speak(
-    voice: &FliteVoice,
+    voice: &dyn Tts,
     text: &str,
     manner: &Manner,
     mut each: impl FnMut(&[i16]) -> Outcome<()>,
@@ -63,7 +63,7 @@ pub(crate) async fn speak(
 }
 
 /// All of `text` as sound.
-pub(crate) async fn spoken(voice: &FliteVoice, text: &str, manner: &Manner) -> Outcome<Vec<i16>> {
+pub(crate) async fn spoken(voice: &dyn Tts, text: &str, manner: &Manner) -> Outcome<Vec<i16>> {
     let mut sound = Vec::new();
     speak(voice, text, manner, |piece| {
         sound.extend_from_slice(piece);

@@ -8,9 +8,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use agent::Providers;
+use agent::{Providers, config::AgentFile};
 use embedded::{Engine, recogniser, script::Scripted, tools::Shelf};
-use providers::{ApiKey, ProviderError, llm::Llm, openai::ChatCompletions, tool::Tool};
+use providers::{
+    ApiKey, ProviderError, asr::Asr, llm::Llm, openai::ChatCompletions, tool::Tool, tts::Tts,
+};
 use serde_json::json;
 use server::{
     BindError, Equipment, InProcess, Keys, Limits, Origin, Registry, Server, StoredAgent,
@@ -25,6 +27,7 @@ use crate::{
     records,
     settings::{Settings, keys},
     speech,
+    vendors::{Vendors, Wanted},
 };
 
 /// Secrets that agents name are environment variables with this before the name.
@@ -150,18 +153,28 @@ async fn stop() {
     interrupt.await;
 }
 
-/// Equips agents with the embedded set.
+/// Equips agents with what they name, or the embedded set.
 struct Equip {
     speech: Engine,
+    vendors: Vendors,
     /// The server's own llm; none: each agent's script.
     llm: Option<Arc<dyn Llm>>,
     data: PathBuf,
     /// Scripts and what their tools keep, by agent. There are as many as agents.
     scripts: Mutex<HashMap<String, Scripting>>,
+    /// Recognisers and voices, by what was wanted.
+    made: Mutex<Vec<Made>>,
 }
+
+type Made = (Wanted, Arc<dyn Asr>, Arc<dyn Tts>);
+
+/// So many different wishes are remembered; agents of one house seldom have more than two.
+const MOST_MADE: usize = 64;
 
 struct Scripting {
     text: Option<String>,
+    /// `duologue_providers` of an agent file.
+    providers: Option<serde_json::Value>,
     script: Scripted,
     tools: Vec<Arc<dyn Tool>>,
 }
@@ -180,10 +193,12 @@ impl Equip {
             )?)),
         };
         Ok(Self {
+            vendors: Vendors::of(settings),
             speech: Engine::new(speech::paths(settings), &recogniser::Settings::default()),
             llm,
             data,
             scripts: Mutex::default(),
+            made: Mutex::default(),
         })
     }
 
@@ -204,8 +219,17 @@ impl Equip {
         }
         let shelf =
             Shelf::open(script.variables(), book).map_err(|error| wrong(error.to_string()))?;
+        let providers = match &agent.text {
+            Some(text) => {
+                AgentFile::parse(text)
+                    .map_err(|error| wrong(error.to_string()))?
+                    .providers
+            }
+            None => None,
+        };
         Ok(Scripting {
             text,
+            providers,
             tools: shelf.tools(),
             script,
         })
@@ -222,23 +246,56 @@ impl server::Engine for Equip {
             let scripting = self.scripting(agent)?;
             scripts.insert(agent.id.clone(), scripting);
         }
-        let (script, tools) = scripts.get(&agent.id).map_or_else(
-            || (Scripted::generic(), Vec::new()),
-            |known| (known.script.clone(), known.tools.clone()),
+        let (script, tools, named) = scripts.get(&agent.id).map_or_else(
+            || (Scripted::generic(), Vec::new(), None),
+            |known| {
+                (
+                    known.script.clone(),
+                    known.tools.clone(),
+                    known.providers.clone(),
+                )
+            },
         );
-        let llm: Arc<dyn Llm> = match &self.llm {
-            Some(llm) => Arc::clone(llm),
-            None => Arc::new(script),
-        };
+        drop(scripts);
+        let named = named
+            .as_ref()
+            .or_else(|| agent.document.get("duologue_providers"));
+        let wanted = Wanted::read(named)?;
+        let scripted: Arc<dyn Llm> = Arc::new(script);
+        let default = self.llm.as_ref().unwrap_or(&scripted);
+        let (asr, tts) = self.ears_and_voice(&wanted)?;
         Ok(Equipment {
             providers: Providers {
                 vad: self.speech.vad(),
-                asr: self.speech.asr(),
-                llm,
-                tts: self.speech.tts(),
+                asr,
+                llm: self.vendors.llm(&wanted.llm, &scripted, default)?,
+                tts,
             },
             tools,
         })
+    }
+}
+
+impl Equip {
+    /// Made once for all conversations that want the same, for they remember who failed.
+    fn ears_and_voice(
+        &self,
+        wanted: &Wanted,
+    ) -> Result<(Arc<dyn Asr>, Arc<dyn Tts>), ProviderError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = made
+            .iter()
+            .find(|(known, ..)| known.asr == wanted.asr && known.tts == wanted.tts);
+        if let Some((_, asr, tts)) = known {
+            return Ok((Arc::clone(asr), Arc::clone(tts)));
+        }
+        let asr = self.vendors.asr(&self.speech, &wanted.asr)?;
+        let tts = self.vendors.tts(&self.speech, &wanted.tts)?;
+        if made.len() >= MOST_MADE {
+            made.clear();
+        }
+        made.push((wanted.clone(), Arc::clone(&asr), Arc::clone(&tts)));
+        Ok((asr, tts))
     }
 }
 

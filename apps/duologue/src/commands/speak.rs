@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use embedded::voice::FliteVoice;
+use embedded::{Engine, recogniser};
 use serde_json::json;
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     script::{self, Cue, Line},
     settings::keys,
     speech::{self, Manner},
+    vendors::{Named, Vendors},
 };
 
 /// Speaks a text or a script.
@@ -52,7 +53,16 @@ pub(crate) async fn run(context: &Context, arguments: &Speak) -> Outcome<()> {
     } else {
         context.out
     };
-    let voice = FliteVoice::new(speech::paths(&context.settings));
+    let engine = Engine::new(
+        speech::paths(&context.settings),
+        &recogniser::Settings::default(),
+    );
+    let names: Vec<Named> = arguments
+        .providers
+        .iter()
+        .map(|name| Named::parse(name))
+        .collect();
+    let voice = Vendors::of(&context.settings).tts(&engine, &names)?;
     let path = &arguments.output;
     // The first sound is made before the file is: a voice that is missing must not leave an empty file.
     let mut wav = None;
@@ -80,7 +90,7 @@ pub(crate) async fn run(context: &Context, arguments: &Speak) -> Outcome<()> {
             }
         };
         let mut silence = start - position;
-        speech::speak(&voice, &line.text, &manner, |piece| {
+        speech::speak(&*voice, &line.text, &manner, |piece| {
             let wav = match &mut wav {
                 Some(wav) => wav,
                 None => wav.insert(files::create_sound(path, 1)?),

@@ -14,6 +14,7 @@ use crate::{
     problem::{Outcome, Problem},
     progress::Progress,
     speech,
+    vendors::{Named, Vendors},
 };
 
 /// Speech begins after this many frames of it…
@@ -24,6 +25,8 @@ const PAUSE: Duration = Duration::from_millis(600);
 const LEAD: Duration = Duration::from_millis(300);
 /// An utterance is cut here, for the recogniser keeps it whole in memory.
 const LONGEST: Duration = Duration::from_secs(30);
+/// Recognisers are handed sound in pieces of this length.
+const PIECE: Duration = Duration::from_millis(100);
 /// The probability from which a frame counts as speech.
 const THRESHOLD: f32 = 0.5;
 
@@ -45,7 +48,15 @@ pub(crate) async fn run(context: &Context, arguments: &Transcribe) -> Outcome<()
         },
     );
     let mut detector = engine.vad().detector();
-    let mut session = engine.asr().start(asr::Options {
+    let names: Vec<Named> = arguments
+        .providers
+        .iter()
+        .map(|name| Named::parse(name))
+        .collect();
+    let asr = Vendors::of(&context.settings).asr(&engine, &names)?;
+    // This vendor ends sessions that are faster than speech.
+    let in_time = names.iter().any(|named| named.name == "assemblyai");
+    let mut session = asr.start(asr::Options {
         partials: false,
         ..asr::Options::default()
     });
@@ -72,7 +83,13 @@ pub(crate) async fn run(context: &Context, arguments: &Transcribe) -> Outcome<()
         };
         heard += count;
         if let Some(segment) = finished {
-            let text = recognise(&mut session, words.len() as u64 + 1, segment.samples).await?;
+            let text = recognise(
+                &mut session,
+                words.len() as u64 + 1,
+                &segment.samples,
+                in_time,
+            )
+            .await?;
             let (start, end) = (
                 RATE.duration_of(segment.start).as_secs_f64(),
                 RATE.duration_of(segment.end.min(heard)).as_secs_f64(),
@@ -115,22 +132,25 @@ pub(crate) async fn run(context: &Context, arguments: &Transcribe) -> Outcome<()
 async fn recognise(
     session: &mut asr::Session,
     utterance: u64,
-    samples: Vec<i16>,
+    samples: &[i16],
+    in_time: bool,
 ) -> Outcome<String> {
     let gone = || {
         Problem::failure("the recogniser stopped in the middle")
             .because("it gave no reason")
             .fix("run it again with LOG_LEVEL=debug, and report what it says")
     };
-    let inputs = [
-        asr::Input::Begin {
-            utterance,
-            expected: asr::Expected::default(),
-        },
-        asr::Input::Audio(samples),
-        asr::Input::End,
-    ];
+    let mut inputs = vec![asr::Input::Begin {
+        utterance,
+        expected: asr::Expected::default(),
+    }];
+    let pieces = samples.chunks(RATE.samples_in(PIECE));
+    inputs.extend(pieces.map(|piece| asr::Input::Audio(piece.to_vec())));
+    inputs.push(asr::Input::End);
     for input in inputs {
+        if in_time && matches!(input, asr::Input::Audio(_)) {
+            tokio::time::sleep(PIECE).await;
+        }
         if session.input.send(input).await.is_err() {
             // It says why below.
             break;

@@ -119,6 +119,22 @@ keys! {
         meaning: "model of the OpenAI-compatible endpoint",
         ..PLAIN
     };
+    OPENAI_SPEECH_URL = Key {
+        name: "OPENAI_SPEECH_URL",
+        meaning: "address of the OpenAI-compatible speech endpoints (that of the llm)",
+        ..PLAIN
+    };
+    ASSEMBLYAI_API_KEY = Key {
+        name: "ASSEMBLYAI_API_KEY",
+        secret: true,
+        meaning: "AssemblyAI account",
+        ..PLAIN
+    };
+    ASSEMBLYAI_BASE_URL = Key {
+        name: "ASSEMBLYAI_BASE_URL",
+        meaning: "a server that speaks AssemblyAI's streaming protocol (AssemblyAI itself)",
+        ..PLAIN
+    };
     OLLAMA_HOST = Key {
         name: "OLLAMA_HOST",
         default: Some("http://localhost:11434"),

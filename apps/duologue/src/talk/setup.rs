@@ -28,6 +28,7 @@ use crate::{
     problem::{Outcome, Problem},
     settings::{Origin, Settings, keys},
     speech,
+    vendors::{Vendors, Wanted},
 };
 
 /// The agent for whoever names none.
@@ -83,7 +84,10 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
             ..recogniser::Settings::default()
         },
     );
+    let wanted = Wanted::read(file.providers.as_ref())?;
+    let vendors = Vendors::of(settings);
     if !arguments.text
+        && wanted.needs_embedded()
         && let Some(problem) = engine.check().into_iter().find_map(|part| part.problem)
     {
         return Err(Problem::from(problem));
@@ -104,8 +108,17 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         },
     ];
     choices.extend(note.map(Shown::Notice));
-    let wanted = settings.get(keys::VOICE);
-    if let Some(wanted) = wanted {
+    for (name, list) in [("ears", &wanted.asr), ("voice", &wanted.tts)] {
+        if !list.is_empty() {
+            choices.push(Shown::Choice {
+                name,
+                value: format!("{} (the agent's own)", Wanted::shown(list)),
+            });
+        }
+    }
+    if !wanted.tts.is_empty() {
+        // Their voices are the vendors' business.
+    } else if let Some(wanted) = settings.get(keys::VOICE) {
         check_voice(&voice, wanted, &settings.setting(keys::VOICE).origin)?;
     } else if let Some(note) = use_a_voice_that_is_here(&voice, &mut file) {
         choices.push(Shown::Notice(note));
@@ -116,8 +129,9 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
     let shelf = Shelf::open(script.variables(), None)
         .map_err(|error| Problem::failure("the agent's tools are not ready").because(error))?;
     let tools = shelf.named(&script.tools());
+    let scripted: Arc<dyn Llm> = Arc::new(script);
     let llm: Arc<dyn Llm> = match llm_choice {
-        LlmChoice::Scripted { .. } => Arc::new(script),
+        LlmChoice::Scripted { .. } => Arc::clone(&scripted),
         LlmChoice::Remote(remote) => Arc::new(ChatCompletions::new(providers::openai::Settings {
             base_url: remote.base_url,
             key: remote.key,
@@ -127,9 +141,9 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
     };
     let providers = Providers {
         vad: engine.vad(),
-        asr: engine.asr(),
-        llm,
-        tts: engine.tts(),
+        asr: vendors.asr(&engine, &wanted.asr)?,
+        llm: vendors.llm(&wanted.llm, &scripted, &llm)?,
+        tts: vendors.tts(&engine, &wanted.tts)?,
     };
     Ok(Prepared {
         answerer: Answerer::Here(Box::new(Agent::new(

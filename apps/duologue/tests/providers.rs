@@ -1,0 +1,151 @@
+//! Providers that an agent or a command names, against a server of our own that speaks OpenAI's speech endpoints.
+
+mod common;
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use common::Bench;
+
+const KEY: &str = "sk-made-up-key-1234";
+
+/// Understands everything as "what time is it", unless it is broken, and speaks half a second of everything.
+fn server(broken: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            thread::spawn(move || answer(socket, broken));
+        }
+    });
+    url
+}
+
+fn answer(mut socket: TcpStream, broken: bool) -> Option<()> {
+    let mut asked = Vec::new();
+    let (head, body) = loop {
+        let mut piece = [0; 4096];
+        let read = socket.read(&mut piece).ok().filter(|read| *read > 0)?;
+        asked.extend_from_slice(&piece[..read]);
+        let Some(end) = asked.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = String::from_utf8_lossy(&asked[..end]).to_lowercase();
+        let length: usize = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())?;
+        if asked.len() >= end + 4 + length {
+            break (head, asked.split_off(end + 4));
+        }
+    };
+    let authorised = head.contains("authorization: bearer sk-made-up-key-1234");
+    let hears = head.starts_with("post /v1/audio/transcriptions ")
+        && body.windows(4).any(|four| four == b"RIFF");
+    let speaks = head.starts_with("post /v1/audio/speech ");
+    let (status, kind, body) = match (broken, authorised) {
+        (true, _) => (
+            "500 Internal Server Error",
+            "text/plain",
+            b"out of order".to_vec(),
+        ),
+        (_, false) => ("401 Unauthorized", "text/plain", b"no key".to_vec()),
+        _ if hears => (
+            "200 OK",
+            "application/json",
+            br#"{"text":"what time is it"}"#.to_vec(),
+        ),
+        _ if speaks => ("200 OK", "audio/pcm", vec![16; 24_000]),
+        _ => ("404 Not Found", "text/plain", Vec::new()),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).ok()?;
+    socket.write_all(&body).ok()
+}
+
+#[test]
+fn speak_and_transcribe_use_the_provider_that_was_named() {
+    let bench = Bench::new();
+    let url = server(false);
+    let environment = [("OPENAI_SPEECH_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
+    let spoken = bench.run_with(
+        "speak \"Good morning.\" --output there.wav --provider openai --json",
+        &environment,
+    );
+    assert_eq!(spoken.code, 0, "{}", spoken.err);
+    let seconds = spoken.objects().pop().unwrap()["seconds"].as_f64().unwrap();
+    assert!((0.4..0.6).contains(&seconds), "{}", spoken.out);
+    let here = bench.run("speak \"Good morning to you.\" --output here.wav");
+    assert_eq!(here.code, 0, "{}", here.err);
+    let heard = bench.run_with(
+        "transcribe here.wav --provider openai:whisper-1 --json",
+        &environment,
+    );
+    assert_eq!(heard.code, 0, "{}", heard.err);
+    assert_eq!(heard.texts("transcript"), ["what time is it"]);
+}
+
+#[test]
+fn the_next_provider_takes_over_and_alone_it_says_what_is_wrong() {
+    let bench = Bench::new();
+    let url = server(true);
+    let environment = [("OPENAI_SPEECH_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
+    let command = "speak \"what time is it\" --voice rms --output hello.wav --provider openai";
+    bench
+        .run_with(command, &environment)
+        .failed(1, &["out of order"]);
+    let spoken = bench.run_with(&format!("{command} --provider embedded"), &environment);
+    assert_eq!(spoken.code, 0, "{}", spoken.err);
+    let heard = bench.run_with(
+        "transcribe hello.wav --provider openai --provider embedded --json",
+        &environment,
+    );
+    assert_eq!(
+        heard.texts("transcript"),
+        ["what time is it"],
+        "{}",
+        heard.err
+    );
+    assert!(!format!("{}{}", heard.out, heard.err).contains(KEY));
+}
+
+#[test]
+fn what_a_provider_lacks_is_named() {
+    let bench = Bench::new();
+    let run = |name: &str| bench.run(&format!("speak Hi --output hi.wav --provider {name}"));
+    run("elevenlabs").failed(1, &["ELEVENLABS_API_KEY"]);
+    run("telex").failed(1, &["telex", "elevenlabs"]);
+}
+
+#[test]
+fn an_agent_hears_with_what_it_names_and_goes_on_when_that_fails() {
+    let bench = Bench::new();
+    let agent = bench.run("agents show assistant").out;
+    let agent =
+        format!("{agent}\n[duologue_providers]\nasr = [\"openai:whisper-1\", \"embedded\"]\n");
+    bench.file("mine.toml", agent);
+    let made = bench.run("speak \"what can you do\" --voice rms --output caller.wav");
+    assert_eq!(made.code, 0, "{}", made.err);
+    for (broken, wanted) in [(false, "time"), (true, "do")] {
+        let url = server(broken);
+        let environment = [("OPENAI_SPEECH_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
+        let talked = bench.run_with(
+            "talk --agent mine.toml --input caller.wav --output agent.wav --pace fast --llm scripted --json",
+            &environment,
+        );
+        assert_eq!(talked.code, 0, "{}", talked.err);
+        let user = talked.texts("user").join(" ");
+        assert!(
+            user.contains(wanted),
+            "{user:?}: {}{}",
+            talked.out,
+            talked.err
+        );
+        assert!(talked.texts("agent").len() >= 2, "{}", talked.out);
+    }
+}
