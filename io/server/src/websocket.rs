@@ -31,6 +31,9 @@ use crate::{
 /// Messages of the speech protocols hold sound: up to this many bytes.
 const LONGEST: usize = 4 << 20;
 
+/// How long a client that is not let in may take for its first word.
+const FIRST_WORD: Duration = Duration::from_millis(500);
+
 type Stream = WebSocketStream<TokioIo<Upgraded>>;
 
 /// What comes in.
@@ -105,6 +108,12 @@ where
 }
 
 impl Reader {
+    /// Waits a moment for a client that is about to be refused to say its first word: some fail without a word when they
+    /// find the socket closed by then.
+    pub(crate) async fn first_word(&mut self) {
+        let _ = timeout(FIRST_WORD, self.next()).await;
+    }
+
     pub(crate) async fn next(&mut self) -> Incoming {
         loop {
             return match self.0.next().await {
@@ -138,9 +147,9 @@ impl Writer {
             code: code.into(),
             reason: reason[..end].to_owned().into(),
         };
-        if let Ok(Ok(())) = timeout(FAREWELL, self.sink.send(Message::Close(Some(frame)))).await {
-            let answer = async { while let Some(Ok(_)) = reader.0.next().await {} };
-            let _ = timeout(FAREWELL, answer).await;
-        }
+        // Refused where the other side has closed before: then reading on is what sends the answer to that.
+        let _ = timeout(FAREWELL, self.sink.send(Message::Close(Some(frame)))).await;
+        let answer = async { while let Some(Ok(_)) = reader.0.next().await {} };
+        let _ = timeout(FAREWELL, answer).await;
     }
 }

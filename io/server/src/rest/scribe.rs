@@ -71,10 +71,14 @@ pub(super) async fn open(
         };
         let end = match begun {
             Ok(mut desk) => desk.talk(&mut reader, &mut writer).await,
-            Err((kind, problem)) => Err(Trouble::new(kind, problem.message())),
+            Err((kind, problem)) => {
+                reader.first_word().await;
+                Err(Trouble::new(kind, problem.message()))
+            }
         };
         match end {
-            Ok(()) => {}
+            // The other side's close has its answer with this.
+            Ok(()) => writer.close(&mut reader, 1000, "").await,
             Err(trouble) => {
                 let event = ScribeOutput::Error {
                     kind: trouble.kind.to_owned(),

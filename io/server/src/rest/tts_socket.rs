@@ -106,11 +106,15 @@ fn open(
         let desk = Desk::new(speech, &voice, &wanted, multi);
         let end = match desk {
             Ok(mut desk) => desk.talk(&inner, known, &mut reader, &mut writer).await,
-            Err(problem) => End::Wrong(problem.message().to_owned(), "invalid_parameters"),
+            Err(problem) => {
+                reader.first_word().await;
+                End::Wrong(problem.message().to_owned(), "invalid_parameters")
+            }
         };
         match end {
             End::Done => writer.close(&mut reader, 1000, "").await,
-            End::Gone => {}
+            // The other side's close has its answer with this.
+            End::Gone => writer.close(&mut reader, 1000, "").await,
             End::Wrong(message, error) => {
                 let event = TtsOutput::Error(TtsError {
                     message: message.clone(),
