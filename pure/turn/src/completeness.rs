@@ -5,8 +5,10 @@ use crate::{input::Expected, settings::Patience, words::words};
 /// What the words so far say about whether more will follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Completeness {
-    /// It ends like something finished: a question, a courtesy, the very thing that was asked for.
+    /// It ends like something finished: a question, a courtesy, yes or no, a whole number or address.
     Complete,
+    /// It ends in what was asked for, to which more may be added: a day (`in the morning`), a time, a name.
+    Answer,
     /// The words say nothing either way.
     Neutral,
     /// It ends in the middle: `and`, `my name is`, `um`.
@@ -115,8 +117,8 @@ const QUESTION_WORDS: &[&str] = &[
 ];
 
 const CLOSERS: &[&str] = &[
-    "please", "thanks", "bye", "goodbye", "yes", "no", "yeah", "nope", "yep", "okay", "ok",
-    "correct", "exactly",
+    "hello", "hi", "please", "thanks", "bye", "goodbye", "yes", "no", "yeah", "nope", "yep",
+    "okay", "ok", "correct", "exactly",
 ];
 
 const DAYS: &[&str] = &[
@@ -131,6 +133,28 @@ const DAYS: &[&str] = &[
     "tomorrow",
     "weekend",
 ];
+
+const DAY_TIMES: &[&str] = &[
+    "am",
+    "pm",
+    "oclock",
+    "noon",
+    "midnight",
+    "morning",
+    "afternoon",
+    "evening",
+];
+
+const HOURS: &[&str] = &[
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve",
+];
+
+const YES_OR_NO: &[&str] = &[
+    "yes", "yeah", "yep", "no", "nope", "correct", "right", "sure",
+];
+
+const AGREEMENTS: &[&str] = &["right", "correct", "exactly", "true", "sure", "fine"];
 
 const DIGITS: &[&str] = &[
     "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
@@ -206,34 +230,36 @@ fn opens(said: &[String], last: &str) -> bool {
 
 /// The very thing that was asked for.
 fn answer(said: &[String], last: &str, expected: Expected) -> Option<Completeness> {
-    let whole = match expected {
-        Expected::Confirmation => {
-            said.len() <= 3
-                && [
-                    "yes", "yeah", "yep", "no", "nope", "correct", "right", "sure",
-                ]
-                .contains(&said[0].as_str())
-        }
-        Expected::Day => DAYS.contains(&last),
-        Expected::Time => {
-            [
-                "am",
-                "pm",
-                "oclock",
-                "noon",
-                "midnight",
-                "morning",
-                "afternoon",
-                "evening",
-            ]
-            .contains(&last)
-                || (last == "m"
-                    && said.len() >= 2
-                    && ["a", "p"].contains(&said[said.len() - 2].as_str()))
-        }
-        _ => false,
+    let before = |steps: usize| {
+        let index = said.len().checked_sub(1 + steps)?;
+        said.get(index).map(String::as_str)
     };
-    whole.then_some(Completeness::Complete)
+    match expected {
+        Expected::Confirmation => {
+            let yes_or_no = YES_OR_NO.contains(&said[0].as_str()) && said.len() <= 3;
+            let agreed = AGREEMENTS.contains(&last) && said.len() <= 4;
+            (yes_or_no || agreed).then_some(Completeness::Complete)
+        }
+        Expected::Day => DAYS.contains(&last).then_some(Completeness::Answer),
+        Expected::Time => {
+            let meridian = last == "m" && before(1).is_some_and(|w| ["a", "p"].contains(&w));
+            let clock = HOURS.contains(&last) || last.chars().all(|c| c.is_ascii_digit());
+            (DAY_TIMES.contains(&last) || meridian || clock).then_some(Completeness::Answer)
+        }
+        // `Olivia`, `my name is Olivia`, `it's Olivia Brown`; not `my name is`.
+        Expected::Name => {
+            let named = said.len() <= 2
+                || [1, 2].into_iter().any(|steps| {
+                    before(steps).is_some_and(|w| ["is", "im", "its", "am", "called"].contains(&w))
+                });
+            (named
+                && last.chars().count() > 1
+                && !HESITATIONS.contains(&last)
+                && !OPENERS.contains(&last))
+            .then_some(Completeness::Answer)
+        }
+        _ => None,
+    }
 }
 
 fn dictation(text: &str, said: &[String], expected: Expected) -> Option<Completeness> {
@@ -395,9 +421,17 @@ mod tests {
         assert_eq!(judge("mia at example", Expected::Email), Dictating);
         assert_eq!(judge("mia at example dot com", Expected::Email), Complete);
         assert_eq!(judge("mia@example.com", Expected::Email), Complete);
-        assert_eq!(judge("on thursday", Expected::Day), Complete);
-        assert_eq!(judge("half past two pm", Expected::Time), Complete);
-        assert_eq!(judge("yes that's right", Expected::Confirmation), Complete);
+        assert_eq!(judge("on thursday", Expected::Day), Answer);
+        for text in ["half past two pm", "at nine", "half past three", "at 10"] {
+            assert_eq!(judge(text, Expected::Time), Answer, "{text}");
+        }
+        for text in ["Olivia", "my name is Olivia", "it's Olivia Brown"] {
+            assert_eq!(judge(text, Expected::Name), Answer, "{text}");
+        }
+        assert_eq!(judge("my name is", Expected::Name), Incomplete);
+        for text in ["yes", "yes that's right", "that is right"] {
+            assert_eq!(judge(text, Expected::Confirmation), Complete, "{text}");
+        }
     }
 
     #[test]

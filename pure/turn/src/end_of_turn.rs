@@ -1,64 +1,192 @@
 //! How long silence must last before the user's turn is over.
+//!
+//! What is known in a pause (the words, how the melody ended) gives the odds that it is the end. Pauses inside turns
+//! become rarer the longer they last, so silence itself raises those odds. The turn is over once waiting on costs more
+//! than it saves: see [`wait`].
 
 use std::time::Duration;
 
-use crate::{completeness::Completeness, settings::Eagerness};
+use audio::Contour;
 
-/// The wait after the last speech, in milliseconds: complete, neutral, incomplete, dictating.
+use crate::{
+    completeness::{Completeness, completeness},
+    input::Expected,
+    settings::{Eagerness, Patience},
+    words::words,
+};
+
+/// How long a pause inside a turn lasts on average. Somebody who goes on does so with the same probability in every
+/// moment of it.
+const PAUSE: f32 = 0.8;
+
+/// How much the words say: logarithms of the odds that the turn is over, by their completeness.
 ///
-/// These are the numbers to tune; `docs/turn-taking.md` shows them with what they cost.
-const fn waits(eagerness: Eagerness) -> [u64; 4] {
+/// Fitted by `xtask turns --fit` on the tuning half of the corpus, and rounded.
+const COMPLETE: f32 = 4.8;
+const ANSWER: f32 = 0.6;
+const NEUTRAL: f32 = 0.8;
+const INCOMPLETE: f32 = -2.2;
+const DICTATING: f32 = -0.4;
+/// With neutral words, for each doubling of their number from three on, up to [`MANY_WORDS`]. Set by hand: the corpus has
+/// hardly a short sentence that is whole, and would have it three times as high.
+const LENGTH: f32 = 1.0;
+const MANY_WORDS: usize = 8;
+/// For a last syllable at the bottom of the speaker's range instead of the top; fitted like the words.
+const FALL: f32 = 3.2;
+/// For ten decibels less than usual; fitted.
+const SOFTER: f32 = 0.65;
+/// The height that says nothing either way. Most pauses, ends or not, lie in the lower part of the range: words whose
+/// melody is not known are then weighed as if it said nothing.
+const MIDDLE: f32 = 0.1;
+/// What melody says at most, against the end and for it: whatever it does, words of each sort stay apart.
+const LEAST_MELODY: f32 = -1.8;
+const MOST_MELODY: f32 = 1.2;
+
+/// What is known in a pause.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// How finished the words sound.
+    pub completeness: Completeness,
+    /// How many words the turn has so far.
+    pub words: usize,
+    /// How final the melody sounded, 0 to 1; 0.5 says nothing. See [`finality`].
+    pub finality: f32,
+}
+
+impl Evidence {
+    /// Weighs the words of a turn.
+    pub fn of(text: &str, expected: Expected, patience: Patience, finality: f32) -> Self {
+        Self {
+            completeness: completeness(text, expected, patience),
+            words: words(text).len(),
+            finality,
+        }
+    }
+
+    /// What the number of neutral words says, as a part of [`Evidence::log_odds`]. Zero for other words: they speak for
+    /// themselves.
+    pub fn length(&self) -> f32 {
+        if self.completeness == Completeness::Neutral {
+            LENGTH * (self.words.clamp(1, MANY_WORDS) as f32 / 3.0).log2()
+        } else {
+            0.0
+        }
+    }
+
+    /// The logarithm of the odds that the turn is over. Zero: as likely as not.
+    pub fn log_odds(&self) -> f32 {
+        let words = match self.completeness {
+            Completeness::Complete => COMPLETE,
+            Completeness::Answer => ANSWER,
+            Completeness::Neutral => NEUTRAL,
+            Completeness::Incomplete => INCOMPLETE,
+            Completeness::Dictating => DICTATING,
+        };
+        let finality = if self.finality.is_nan() {
+            0.5
+        } else {
+            self.finality.clamp(0.01, 0.99)
+        };
+        let melody = (finality / (1.0 - finality)).ln();
+        words + self.length() + melody.clamp(LEAST_MELODY, MOST_MELODY)
+    }
+}
+
+/// How final a melody sounds, 0 to 1, for [`Input::Prosody`](crate::Input::Prosody): low and soft endings are final, high
+/// and loud ones are not.
+pub fn finality(contour: Contour) -> f32 {
+    let [height, softness] = melody(contour);
+    let log_odds = FALL * height + SOFTER * softness;
+    1.0 / (1.0 + (-log_odds.clamp(LEAST_MELODY, MOST_MELODY)).exp())
+}
+
+/// What of a melody counts, as numbers that are larger the more final it is: how low it ended and how softly.
+pub fn melody(contour: Contour) -> [f32; 2] {
+    [MIDDLE - contour.height, -contour.loudness / 10.0]
+}
+
+/// What an interruption costs, in seconds of needless waiting; and the least and longest wait in milliseconds.
+///
+/// These are the numbers to tune; `docs/turn-taking.md` shows what they come to.
+const fn costs(eagerness: Eagerness) -> (f32, f32, f32) {
     match eagerness {
-        Eagerness::Eager => [280, 380, 900, 1_200],
-        Eagerness::Normal => [320, 500, 1_700, 2_000],
-        Eagerness::Patient => [600, 900, 2_000, 2_600],
+        Eagerness::Eager => (6.0, 220.0, 1_200.0),
+        Eagerness::Normal => (12.0, 250.0, 1_600.0),
+        Eagerness::Patient => (40.0, 400.0, 2_200.0),
     }
 }
 
 /// How long the user must have been silent, counted from the last speech, for the turn to be over.
 ///
-/// `finality` is how final the melody sounded, 0 to 1: it shortens or lengthens the wait by a quarter at most.
-pub fn wait(eagerness: Eagerness, completeness: Completeness, finality: f32) -> Duration {
-    let [complete, neutral, incomplete, dictating] = waits(eagerness);
-    let millis = match completeness {
-        Completeness::Complete => complete,
-        Completeness::Neutral => neutral,
-        Completeness::Incomplete => incomplete,
-        Completeness::Dictating => dictating,
-    };
-    let quarters = if finality.is_finite() {
-        (finality.clamp(0.0, 1.0) * 100.0) as u64
-    } else {
-        50
-    };
-    Duration::from_micros(millis * (1_250 - 5 * quarters))
+/// Waiting one moment more costs that moment if the turn is over, and saves an interruption if the user goes on within
+/// it. The first grows more likely with every moment of silence. Both are equal when the odds of the end, which grow by
+/// a factor *e* in each mean pause, reach the cost of an interruption in mean pauses. Hence the wait is a straight line in
+/// the logarithm of the odds, cut off at both ends.
+pub fn wait(eagerness: Eagerness, evidence: Evidence) -> Duration {
+    let (interruption, least, longest) = costs(eagerness);
+    let seconds = PAUSE * ((interruption / PAUSE).ln() - evidence.log_odds());
+    Duration::from_millis((1_000.0 * seconds).clamp(least, longest) as u64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_step_of_eagerness_waits_longer() {
-        for completeness in [
-            Completeness::Complete,
-            Completeness::Neutral,
-            Completeness::Incomplete,
-            Completeness::Dictating,
-        ] {
-            let [eager, normal, patient] =
-                [Eagerness::Eager, Eagerness::Normal, Eagerness::Patient]
-                    .map(|e| wait(e, completeness, 0.5));
-            assert!(eager < normal && normal < patient);
+    const ALL: [Completeness; 5] = [
+        Completeness::Complete,
+        Completeness::Answer,
+        Completeness::Neutral,
+        Completeness::Incomplete,
+        Completeness::Dictating,
+    ];
+
+    fn evidence(completeness: Completeness, words: usize, finality: f32) -> Evidence {
+        Evidence {
+            completeness,
+            words,
+            finality,
         }
     }
 
     #[test]
-    fn a_final_melody_shortens_the_wait_by_a_quarter() {
-        let wait = |finality| wait(Eagerness::Normal, Completeness::Neutral, finality).as_millis();
-        assert_eq!(
-            [wait(0.0), wait(0.5), wait(1.0), wait(f32::NAN)],
-            [625, 500, 375, 500]
-        );
+    fn each_step_of_eagerness_waits_longer() {
+        for completeness in ALL {
+            let [eager, normal, patient] =
+                [Eagerness::Eager, Eagerness::Normal, Eagerness::Patient]
+                    .map(|e| wait(e, evidence(completeness, 8, 0.5)));
+            assert!(eager < normal && normal < patient, "{completeness:?}");
+        }
+    }
+
+    #[test]
+    fn the_less_finished_the_words_the_longer_the_wait() {
+        let waits = ALL.map(|c| wait(Eagerness::Normal, evidence(c, 3, 0.85)));
+        let [complete, answer, neutral, incomplete, dictating] = waits;
+        assert!(complete < neutral && complete < answer, "{waits:?}");
+        assert!(answer <= incomplete && neutral <= dictating, "{waits:?}");
+        assert!(dictating <= incomplete, "{waits:?}");
+    }
+
+    #[test]
+    fn more_words_and_a_falling_melody_shorten_the_wait() {
+        let wait = |words, finality| {
+            wait(
+                Eagerness::Normal,
+                evidence(Completeness::Neutral, words, finality),
+            )
+        };
+        assert!(wait(8, 0.5) < wait(4, 0.5) && wait(4, 0.5) < wait(2, 0.5));
+        assert!(wait(8, 0.8) < wait(8, 0.5) && wait(8, 0.5) < wait(8, 0.2));
+        assert_eq!(wait(8, f32::NAN), wait(8, 0.5));
+        assert_eq!(wait(80, 0.5), wait(8, 0.5), "a long story has pauses too");
+    }
+
+    #[test]
+    fn low_and_soft_is_final_high_and_loud_is_not() {
+        let finality = |height, loudness| finality(Contour { height, loudness });
+        assert!(finality(0.0, -4.0) > finality(0.0, 0.0));
+        assert!(finality(0.0, 0.0) > 0.55 && finality(1.0, 0.0) < 0.3);
+        assert!((finality(MIDDLE, 0.0) - 0.5).abs() < 1e-6);
+        assert!((0.0..=1.0).contains(&finality(2.0, 20.0)));
     }
 }

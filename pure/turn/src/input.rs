@@ -113,8 +113,9 @@ pub enum Input {
         /// What it asks for.
         expected: Expected,
     },
-    /// How much the user's last words sounded like the end of a turn (pitch and energy falling). Counts until the user
-    /// speaks again. Optional: without it silence and words decide.
+    /// How much the user's last words sounded like the end of a turn (pitch and energy falling), as
+    /// [`finality`](crate::finality) reckons it. To be told when an utterance is closed; counts until the user speaks
+    /// again. Optional: without it silence and words decide.
     Prosody {
         /// 0: going on; 0.5: says nothing; 1: final.
         finality: f32,

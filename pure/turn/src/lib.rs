@@ -30,7 +30,7 @@ mod words;
 
 pub use completeness::{Completeness, completeness};
 pub use conversation::Conversation;
-pub use end_of_turn::wait;
+pub use end_of_turn::{Evidence, finality, melody, wait};
 pub use floor::FloorKind;
 pub use ids::{EventId, ReplyId, ToolCallId, UtteranceId};
 pub use input::{AlignedText, Expected, Input, ToolOutcome};

@@ -211,7 +211,10 @@ impl Conversation {
         let judgement = completeness(&text, self.expected, self.settings.spelling_patience);
         let ready = self.settings.speculative
             && turn.utterances.is_empty()
-            && matches!(judgement, Completeness::Complete | Completeness::Neutral)
+            && matches!(
+                judgement,
+                Completeness::Complete | Completeness::Answer | Completeness::Neutral
+            )
             && turn.speculated < MOST_SPECULATIONS
             && self.end_of_turn(turn) > self.now;
         let stale = turn.speculation.as_ref().is_some_and(|s| s.text != text);

@@ -8,9 +8,8 @@ use audio::Moment;
 
 use crate::{
     barge_in::DUCK_LIMIT,
-    completeness::completeness,
     conversation::{Conversation, Limit, Phase},
-    end_of_turn,
+    end_of_turn::{self, Evidence},
     floor::{AgentTurn, Floor},
     reply::{Reply, Voice},
     user_turn::UserTurn,
@@ -152,9 +151,13 @@ impl Conversation {
 
     /// When the turn is over if the user says nothing more.
     pub(crate) fn end_of_turn(&self, turn: &UserTurn) -> Moment {
-        let completeness =
-            completeness(&turn.text(), self.expected, self.settings.spelling_patience);
-        turn.last_voice + end_of_turn::wait(self.settings.eagerness, completeness, self.finality)
+        let evidence = Evidence::of(
+            &turn.text(),
+            self.expected,
+            self.settings.spelling_patience,
+            self.finality,
+        );
+        turn.last_voice + end_of_turn::wait(self.settings.eagerness, evidence)
     }
 
     fn agent_timers(&self, turn: &AgentTurn, earliest: &mut Earliest) {

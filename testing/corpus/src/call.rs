@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use audio::Moment;
+use audio::{Melody, Moment, SampleRate};
 use providers::vad::Detector;
 use turn::{
     AlignedText, Conversation, EventId, Expected, Input, Origin, Output, ReplyEnd, ReplyId,
@@ -110,6 +110,7 @@ pub fn run(
         expected: setup.expected,
         sounded: Vec::new(),
         now: 0,
+        melody: Melody::new(SampleRate::HZ_16000),
     };
     call.waiting.push_back(Input::Delay {
         one_way: setup.latency,
@@ -127,6 +128,8 @@ pub fn run(
         while let Some(frame) = frames.next_frame() {
             judged += frame.len();
             let probability = vad.probability(frame);
+            call.melody
+                .push(frame, probability >= setup.settings.voice_threshold);
             let at = Moment::from_micros((judged * 1_000_000 / RATE) as u64);
             let frame = Duration::from_micros((frame.len() * 1_000_000 / RATE) as u64);
             call.tell(at, Input::Voice { probability, frame }, ear)?;
@@ -180,6 +183,7 @@ struct Call<'a> {
     sounded: Vec<i16>,
     now: usize,
     latency: usize,
+    melody: Melody,
 }
 
 impl Call<'_> {
@@ -225,7 +229,13 @@ impl Call<'_> {
                     .saturating_sub(since.as_micros() as usize * RATE / 1_000_000);
                 ear.open(utterance, from, &self.heard[from..], self.expected)?;
             }
-            Output::CloseUtterance { utterance } => ear.close(utterance, self.now)?,
+            Output::CloseUtterance { utterance } => {
+                ear.close(utterance, self.now)?;
+                if let Some(contour) = self.melody.contour() {
+                    let finality = turn::finality(contour);
+                    self.waiting.push_back(Input::Prosody { finality });
+                }
+            }
             Output::DropUtterance { because, .. } => self.record.dropped.push(because),
             Output::Commit { text, .. } => self.record.commits.push((self.now, text)),
             Output::Generate { reply, origin, .. } => {

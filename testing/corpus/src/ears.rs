@@ -128,7 +128,8 @@ impl Simulated {
         Self::new(seed, &[word], &[])
     }
 
-    fn text(&self, from: usize, until: usize) -> String {
+    /// What it makes of the words whose middles lie between these samples.
+    pub fn text(&self, from: usize, until: usize) -> String {
         let among = |words: &[Word]| {
             words
                 .iter()

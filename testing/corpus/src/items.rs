@@ -14,6 +14,14 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Turns {
+    group: Vec<Group>,
+}
+
+/// Texts of one sort.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Group {
+    name: String,
     turn: Vec<TurnText>,
 }
 
@@ -97,8 +105,12 @@ pub struct Truth {
 pub struct Item {
     /// Which text, who, where.
     pub name: String,
+    /// Which text alone: what learns by heart must not see the same one twice.
+    pub text: String,
     /// What it is about.
     pub kind: Kind,
+    /// What sort of text, for turns: `plain`, `hesitation`, `spelling` …
+    pub group: String,
     /// Where.
     pub place: Place,
     /// Kept away from tuning.
@@ -113,6 +125,28 @@ pub struct Item {
     pub truth: Truth,
 }
 
+/// How long callers hesitate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hesitations {
+    /// From 0.3 to 1.5 s, each length as often: harder than people make it, and what is tuned for.
+    #[default]
+    Long,
+    /// Half of them below 0.4 s, one in ten above 1 s, a few for seconds: about as in spontaneous speech, where a typical
+    /// pause lasts a quarter to half a second (Lundholm Fors, *Production and Perception of Pauses in Speech*, 2015) and
+    /// pauses over a second occur (Campione and Véronis, *A large-scale multilingual study of silent pause duration*, 2002).
+    Human,
+}
+
+impl Hesitations {
+    /// The length in seconds that is longer than this share of them.
+    fn length(self, share: f32) -> f32 {
+        match self {
+            Self::Long => 0.3 + (1.5 - 0.3) * share,
+            Self::Human => (0.4 * (share / (1.0 - share)).powf(0.41)).clamp(0.15, 4.0),
+        }
+    }
+}
+
 /// So much silence precedes a turn.
 const LEAD: usize = RATE;
 /// So much follows: long enough for every timer.
@@ -122,15 +156,20 @@ const TRAIL: usize = RATE * 5;
 ///
 /// # Errors
 /// When the texts are damaged or the voices are missing.
-pub fn build(voices: &mut Voices) -> anyhow::Result<Vec<Item>> {
+pub fn build(voices: &mut Voices, hesitations: Hesitations) -> anyhow::Result<Vec<Item>> {
     let turns: Turns =
         toml::from_str(include_str!("../texts/turns.toml")).context("texts/turns.toml")?;
     let overlaps: Overlaps =
         toml::from_str(include_str!("../texts/overlaps.toml")).context("texts/overlaps.toml")?;
     let mut items = Vec::new();
-    for (index, text) in turns.turn.iter().enumerate() {
+    let texts = turns
+        .group
+        .iter()
+        .flat_map(|group| group.turn.iter().map(|text| (group.name.as_str(), text)));
+    for (index, (group, text)) in texts.enumerate() {
         for variant in 0..5 {
-            items.push(turn(voices, &overlaps, text, index, variant)?);
+            let made = (index, variant, hesitations);
+            items.push(turn(voices, &overlaps, group, text, made)?);
         }
     }
     for (kind, texts, variants) in [
@@ -174,9 +213,9 @@ fn speaker(chance: &mut Chance) -> Speaker {
 fn turn(
     voices: &mut Voices,
     overlaps: &Overlaps,
+    group: &str,
     text: &TurnText,
-    index: usize,
-    variant: usize,
+    (index, variant, hesitations): (usize, usize, Hesitations),
 ) -> anyhow::Result<Item> {
     let mut chance = Chance::of(&format!("{} {variant}", text.text));
     let speaker = speaker(&mut chance);
@@ -184,7 +223,7 @@ fn turn(
     let plain = text.text.replace(['|', '~'], " ");
     let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     let clip = voices.say(speaker, &plain)?;
-    let (mut samples, mut truth) = hesitate(&mut chance, &text.text, &clip);
+    let (mut samples, mut truth) = hesitate(&mut chance, hesitations, &text.text, &clip);
     samples = levelled(samples, -24.0 + chance.between(-5.0, 4.0));
     let end = last_loud(
         &samples,
@@ -218,7 +257,9 @@ fn turn(
             (speaker.pitch - 1.0) * 100.0,
             text.text
         ),
+        text: text.text.clone(),
         kind: Kind::Turn,
+        group: group.to_owned(),
         place,
         held_out: held_out(&text.text),
         expected: expected(&text.expected),
@@ -229,7 +270,12 @@ fn turn(
 }
 
 /// Puts silence where somebody hesitates and draws words out.
-fn hesitate(chance: &mut Chance, marked: &str, clip: &Clip) -> (Vec<f32>, Truth) {
+fn hesitate(
+    chance: &mut Chance,
+    hesitations: Hesitations,
+    marked: &str,
+    clip: &Clip,
+) -> (Vec<f32>, Truth) {
     let mut truth = Truth::default();
     let mut out: Vec<f32> = Vec::new();
     let mut taken = 0;
@@ -243,7 +289,7 @@ fn hesitate(chance: &mut Chance, marked: &str, clip: &Clip) -> (Vec<f32>, Truth)
                 .min(clip.samples.len());
             faded(&mut out, &clip.samples[taken..until]);
             taken = until;
-            let length = (chance.between(0.3, 1.5) * RATE as f32) as usize;
+            let length = (hesitations.length(chance.between(0.0, 1.0)) * RATE as f32) as usize;
             truth.hesitations.push((out.len(), length));
             out.resize(out.len() + length, 0.0);
             continue;
@@ -406,7 +452,9 @@ fn overlap(
     let sound = placed(voices, overlaps, &mut chance, place, sound, loud)?;
     Ok(Item {
         name: format!("{kind:?} {place:?} {variant}: {text}"),
+        text: text.to_owned(),
         kind,
+        group: String::new(),
         place,
         // Noises have no texts to learn by heart: their seeds are divided.
         held_out: if kind == Kind::Noise {

@@ -9,7 +9,9 @@ use turn::Eagerness;
 use crate::{
     cancellers::Candidate,
     echo::{self, Score},
-    items::{self, Item, Kind},
+    fit,
+    items::{self, Hesitations, Item, Kind},
+    pauses,
     turns::{self, EdgeKind, Figures, Outcome, Recogniser},
     voice::Voices,
 };
@@ -18,8 +20,8 @@ use crate::{
 ///
 /// # Errors
 /// When a voice is missing.
-pub fn corpus(target: &Path) -> anyhow::Result<Vec<Item>> {
-    items::build(&mut Voices::new(target.join("corpus/clips"))?)
+pub fn corpus(target: &Path, hesitations: Hesitations) -> anyhow::Result<Vec<Item>> {
+    items::build(&mut Voices::new(target.join("corpus/clips"))?, hesitations)
 }
 
 /// Writes every item as a WAV and its truth as JSON below `target`. Gives how many there are.
@@ -27,7 +29,7 @@ pub fn corpus(target: &Path) -> anyhow::Result<Vec<Item>> {
 /// # Errors
 /// When a voice is missing or the disk is full.
 pub fn write(target: &Path) -> anyhow::Result<usize> {
-    let items = corpus(target)?;
+    let items = corpus(target, Hesitations::Long)?;
     let folder = target.join("corpus/items");
     fs::create_dir_all(&folder)?;
     for (index, item) in items.iter().enumerate() {
@@ -60,6 +62,12 @@ pub struct Choice {
     pub recogniser: Recogniser,
     /// What the edge can do.
     pub edge: EdgeKind,
+    /// How long callers hesitate.
+    pub hesitations: Hesitations,
+    /// Of so many items one is scored; 1: all.
+    pub every: usize,
+    /// Print how turns went by sort of text. Not for the held-out half, which is only scored as a whole.
+    pub groups: bool,
     /// Print what became of each item that went wrong (1) or of each (2).
     pub detail: u8,
 }
@@ -69,13 +77,14 @@ pub struct Choice {
 /// # Errors
 /// When a voice or the recogniser is missing.
 pub fn turns(target: &Path, choice: Choice) -> anyhow::Result<Figures> {
-    let items = corpus(target)?;
+    let items = corpus(target, choice.hesitations)?;
     let items: Vec<&Item> = items
         .iter()
         .filter(|item| item.held_out == choice.held_out)
+        .step_by(choice.every.max(1))
         .collect();
     println!(
-        "{} half, {} items; recogniser: {:?}; edge: {:?}",
+        "{} half, {} items; recogniser: {:?}; edge: {:?}; hesitations: {:?}",
         if choice.held_out {
             "held-out"
         } else {
@@ -83,7 +92,8 @@ pub fn turns(target: &Path, choice: Choice) -> anyhow::Result<Figures> {
         },
         items.len(),
         choice.recogniser,
-        choice.edge
+        choice.edge,
+        choice.hesitations
     );
     println!("{}", Figures::heading());
     let mut last = None;
@@ -95,10 +105,13 @@ pub fn turns(target: &Path, choice: Choice) -> anyhow::Result<Figures> {
         let outcomes = turns::play(&items, eagerness, choice.recogniser, choice.edge)?;
         let figures = turns::figures(&outcomes);
         println!("{}", figures.row(&format!("{eagerness:?}")));
+        if choice.groups && !choice.held_out {
+            groups(&outcomes);
+        }
         detail(&outcomes, choice.detail);
         last = Some(figures);
     }
-    for silence in [400, 700, 1_000] {
+    for silence in [300, 400, 500, 700, 1_000, 1_300, 1_600, 2_000] {
         let outcomes = turns::silence_timer(&items, Duration::from_millis(silence));
         println!(
             "{}",
@@ -106,6 +119,32 @@ pub fn turns(target: &Path, choice: Choice) -> anyhow::Result<Figures> {
         );
     }
     last.context("no eagerness was chosen")
+}
+
+/// Fits what words and melody say about the end of a turn to the pauses of the tuning half, and prints it.
+///
+/// # Errors
+/// When a voice is missing.
+pub fn fit(target: &Path) -> anyhow::Result<()> {
+    let items = corpus(target, Hesitations::Long)?;
+    let items: Vec<&Item> = items.iter().filter(|item| !item.held_out).collect();
+    print!("{}", fit::fit(&pauses::of(&items)));
+    Ok(())
+}
+
+/// How turns went by sort of text.
+fn groups(outcomes: &[Outcome]) {
+    let turns = || outcomes.iter().filter(|o| o.kind == Kind::Turn);
+    let mut names: Vec<&str> = Vec::new();
+    for outcome in turns() {
+        if !names.contains(&outcome.group.as_str()) {
+            names.push(&outcome.group);
+        }
+    }
+    for name in names {
+        let group: Vec<Outcome> = turns().filter(|o| o.group == name).cloned().collect();
+        println!("{}", turns::figures(&group).turns_row(&format!("  {name}")));
+    }
 }
 
 fn detail(outcomes: &[Outcome], level: u8) {

@@ -38,6 +38,8 @@ pub struct Outcome {
     pub name: String,
     /// What it is about.
     pub kind: Kind,
+    /// What sort of text.
+    pub group: String,
     /// What happened, in words.
     pub what: String,
     /// Whether it should not have.
@@ -148,6 +150,7 @@ fn judge(item: &Item, record: &Record) -> Outcome {
     let mut outcome = Outcome {
         name: item.name.clone(),
         kind: item.kind,
+        group: item.group.clone(),
         what: String::new(),
         wrong: false,
         wait: None,
@@ -368,6 +371,20 @@ impl Figures {
             "gap",
             "resumed",
             "heard ±1"
+        )
+    }
+
+    /// The columns about turns alone.
+    pub fn turns_row(&self, name: &str) -> String {
+        let (part, all) = self.cut_ins;
+        format!(
+            "{name:<22} {:>13} {:>5} {:>14}",
+            format!(
+                "{part}/{all} {:.1}%",
+                100.0 * part as f32 / all.max(1) as f32
+            ),
+            self.never,
+            format!("{}/{} ms", self.wait.0, self.wait.1),
         )
     }
 

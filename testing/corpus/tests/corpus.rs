@@ -2,7 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use corpus::{cancellers::Candidate, echo, items::Kind, report, voice::Voices};
+use corpus::{
+    cancellers::Candidate,
+    echo,
+    items::{Hesitations, Kind},
+    report,
+    voice::Voices,
+};
 
 fn target() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
@@ -10,8 +16,8 @@ fn target() -> PathBuf {
 
 #[test]
 fn the_corpus_is_the_same_every_time_and_half_of_it_is_held_out() {
-    let first = report::corpus(&target().join("first")).expect("voices");
-    let second = report::corpus(&target().join("second")).expect("voices");
+    let first = report::corpus(&target().join("first"), Hesitations::Long).expect("voices");
+    let second = report::corpus(&target().join("second"), Hesitations::Long).expect("voices");
     assert_eq!(first.len(), second.len());
     assert!(
         first

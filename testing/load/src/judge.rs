@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use audio::{Decoder, Framer, Resampler, SampleRate};
 use embedded::vad::Earshot;
 use providers::vad::Vad as _;
-use turn::{Completeness, Eagerness, Settings};
+use turn::{Completeness, Eagerness, Evidence, Settings};
 
 use crate::{caller::Log, speech::Repertoire, wire::Heard};
 
@@ -44,7 +44,12 @@ struct Voiced {
 pub(crate) fn judge(log: &Log, repertoire: &Repertoire) -> Verdict {
     let voiced = voiced(log, repertoire);
     // The agent under load has the default settings, and a question is what is understood.
-    let end_of_turn = turn::wait(Eagerness::Normal, Completeness::Complete, 0.5);
+    let understood = Evidence {
+        completeness: Completeness::Complete,
+        words: 1,
+        finality: 0.5,
+    };
+    let end_of_turn = turn::wait(Eagerness::Normal, understood);
     let mut verdict = Verdict::default();
     let mut silenced = 0;
     let mut last_audio = None;

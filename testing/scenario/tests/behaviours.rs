@@ -23,9 +23,8 @@ fn a_turn_ends_after_a_short_silence() {
         "user: what time is it please | agent: It is ten past nine.",
         expect![[r#"
             0.00  listen
-            2.30  think 1: in case
-            2.32  user: what time is it please
-            2.32  adopt 1
+            2.30  user: what time is it please
+            2.30  think 1: answer
             2.78  play 1
             4.10  1 finished
             4.10  listen
@@ -40,8 +39,8 @@ fn patience_waits_longer_for_the_same_words() {
         expect![[r#"
             0.00  listen
             2.30  think 1: in case
-            2.60  user: what time is it please
-            2.60  adopt 1
+            2.40  user: what time is it please
+            2.40  adopt 1
             2.78  play 1
             4.10  1 finished
             4.10  listen
@@ -71,11 +70,11 @@ fn a_pause_after_an_opener_is_waited_for() {
         expect![[r#"
             0.00  listen
             2.76  think 1: in case
-            2.96  user: my name is Mia
-            2.96  adopt 1
-            3.22  play 1
-            3.87  1 finished
-            3.87  listen
+            3.65  user: my name is Mia
+            3.65  adopt 1
+            3.88  play 1
+            4.52  1 finished
+            4.52  listen
         "#]],
     );
 }
@@ -86,11 +85,11 @@ fn a_pause_while_dictating_a_number_is_waited_for() {
         "user: five five five (1.2) one two three four | agent: Thank you.",
         expect![[r#"
             0.00  listen
-            5.84  user: five five five one two three four
-            5.84  think 1: answer
-            6.30  play 1
-            6.95  1 finished
-            6.95  listen
+            5.44  user: five five five one two three four
+            5.44  think 1: answer
+            5.90  play 1
+            6.55  1 finished
+            6.55  listen
         "#]],
     );
 }
@@ -104,9 +103,8 @@ fn what_the_agent_asked_for_lengthens_the_patience() {
             0.20  play 1
             1.88  1 finished
             1.88  listen
-            5.98  think 2: in case
-            6.00  user: mia at example dot com
-            6.00  adopt 2
+            5.98  user: mia at example dot com
+            5.98  think 2: answer
             6.44  play 2
             7.09  2 finished
             7.09  listen
@@ -140,11 +138,11 @@ fn a_speculation_leaves_no_trace_when_the_user_goes_on() {
             1.62  think 1: in case
             2.64  cancel 1
             2.64  think 2: in case
-            2.84  user: I want tea with milk
-            2.84  adopt 2
-            3.06  play 2
-            4.35  2 finished
-            4.35  listen
+            3.27  user: I want tea with milk
+            3.27  adopt 2
+            3.50  play 2
+            4.79  2 finished
+            4.79  listen
         "#]],
     );
 }
@@ -158,11 +156,11 @@ fn a_context_update_renews_the_speculation() {
             1.76  think 1: in case
             1.95  cancel 1
             1.95  think 2: in case
-            2.36  user: tell me a joke
-            2.36  adopt 2
-            2.56  play 2
-            4.18  2 finished
-            4.18  listen
+            3.61  user: tell me a joke
+            3.61  adopt 2
+            3.81  play 2
+            5.43  2 finished
+            5.43  listen
         "#]],
     );
 }
@@ -173,11 +171,11 @@ fn without_speculation_the_answer_begins_with_the_turn() {
         "speculative: off | user: hello there | agent: Hello.",
         expect![[r#"
             0.00  listen
-            1.78  user: hello there
-            1.78  think 1: answer
-            2.17  play 1
-            2.56  1 finished
-            2.56  listen
+            2.88  user: hello there
+            2.88  think 1: answer
+            3.27  play 1
+            3.66  1 finished
+            3.66  listen
         "#]],
     );
 }
@@ -194,11 +192,11 @@ fn words_stop_the_agent_and_are_answered() {
             1.66  stop 1
             1.66  1 interrupted after: Your order left this
             3.20  think 2: in case
-            3.40  user: stop I mean the other order
-            3.40  adopt 2
-            3.63  play 2
-            4.09  2 finished
-            4.09  listen
+            3.62  user: stop I mean the other order
+            3.62  adopt 2
+            3.81  play 2
+            4.28  2 finished
+            4.28  listen
         "#]],
     );
 }
@@ -214,11 +212,11 @@ fn where_the_edge_can_pause_it_falls_silent_at_once() {
             1.66  stop 1
             1.66  1 interrupted after: Your order left
             3.20  think 2: in case
-            3.40  user: stop I mean the other order
-            3.40  adopt 2
-            3.63  play 2
-            4.09  2 finished
-            4.09  listen
+            3.62  user: stop I mean the other order
+            3.62  adopt 2
+            3.81  play 2
+            4.28  2 finished
+            4.28  listen
         "#]],
     );
 }
@@ -307,8 +305,8 @@ fn a_backchannel_that_goes_on_is_an_interruption() {
             1.86  stop 1
             1.86  1 interrupted after: Your order left this morning
             3.54  think 2: in case
-            3.74  user: yeah but no I want to cancel it
-            3.74  adopt 2
+            3.63  user: yeah but no I want to cancel it
+            3.63  adopt 2
             3.97  play 2
             4.54  2 finished
             4.54  listen
@@ -356,8 +354,9 @@ fn an_uninterruptible_greeting_is_heard_and_the_words_are_answered_after() {
             0.00  think 1: greeting
             0.29  play 1
             2.72  1 finished
-            2.72  user: I want to book
-            2.72  think 2: answer
+            2.72  think 2: in case
+            2.95  user: I want to book
+            2.95  adopt 2
             3.22  play 2
             4.05  2 finished
             4.05  listen
@@ -406,14 +405,12 @@ fn speech_while_the_agent_thinks_withdraws_the_answer() {
         "llm delay: 2 | 0.5 user: a table for two please | 2.6 user: no for three please | agent: For two. | agent: For three.",
         expect![[r#"
             0.00  listen
-            2.20  think 1: in case
-            2.22  user: a table for two please
-            2.22  adopt 1
+            2.20  user: a table for two please
+            2.20  think 1: answer
             2.96  cancel 1
             2.96  1 unheard
-            4.10  think 2: in case
-            4.12  user: no for three please
-            4.12  adopt 2
+            4.10  user: no for three please
+            4.10  think 2: answer
             6.36  play 2
             7.01  2 finished
             7.01  listen
@@ -427,9 +424,8 @@ fn a_cough_while_the_agent_thinks_changes_nothing() {
         "llm delay: 2 | 0.5 user: a table for two please | 2.6 noise 0.4 | agent: For two.",
         expect![[r#"
             0.00  listen
-            2.20  think 1: in case
-            2.22  user: a table for two please
-            2.22  adopt 1
+            2.20  user: a table for two please
+            2.20  think 1: answer
             3.30  ignore: no words
             4.45  play 1
             5.00  1 finished
@@ -447,9 +443,8 @@ fn after_an_interruption_only_new_ids_are_played() {
             0.15  play 1
             1.66  stop 1
             1.66  1 interrupted after: One two three four five
-            2.88  think 2: in case
-            2.90  user: stop right there please
-            2.90  adopt 2
+            2.88  user: stop right there please
+            2.88  think 2: answer
             3.26  play 2
             3.56  2 finished
             3.56  listen
@@ -465,9 +460,8 @@ fn a_tool_runs_and_the_agent_goes_on_with_its_result() {
         "user: what is the weather please | agent: Let me see. {tool 1.5} | agent: It is sunny.",
         expect![[r#"
             0.00  listen
-            2.48  think 1: in case
-            2.50  user: what is the weather please
-            2.50  adopt 1
+            2.48  user: what is the weather please
+            2.48  think 1: answer
             2.74  tool 1
             2.93  play 1
             4.24  tool 1 succeeded
@@ -486,9 +480,8 @@ fn a_tool_that_hangs_times_out() {
         "user: what is the weather please | agent: {tool hangs} | agent: I could not find out.",
         expect![[r#"
             0.00  listen
-            2.48  think 1: in case
-            2.50  user: what is the weather please
-            2.50  adopt 1
+            2.48  user: what is the weather please
+            2.48  think 1: answer
             2.68  tool 1
             7.68  tool 1 timedout
             7.68  think 2: after tools
@@ -506,17 +499,16 @@ fn speech_during_a_tool_cancels_it() {
         "user: what is the weather please | agent: {tool 3} | agent: It is sunny. | 4.0 user: never mind that | agent: All right.",
         expect![[r#"
             0.00  listen
-            2.48  think 1: in case
-            2.50  user: what is the weather please
-            2.50  adopt 1
+            2.48  user: what is the weather please
+            2.48  think 1: answer
             2.68  tool 1
             4.46  tool 1 cancelled
             4.46  1 unheard
-            6.64  user: never mind that
-            6.64  think 2: answer
-            7.10  play 2
-            7.75  2 finished
-            7.75  listen
+            6.54  user: never mind that
+            6.54  think 2: answer
+            7.00  play 2
+            7.65  2 finished
+            7.65  listen
         "#]],
     );
 }
@@ -527,9 +519,8 @@ fn speech_during_an_uninterruptible_tool_is_answered_after() {
         "0.5 user: pay now please | agent: {tool 3 uninterruptible} | agent: You have paid. | 3.0 user: and send a receipt please | agent: The receipt is sent.",
         expect![[r#"
             0.00  listen
-            1.70  think 1: in case
-            1.72  user: pay now please
-            1.72  adopt 1
+            1.70  user: pay now please
+            1.70  think 1: answer
             1.90  tool 1
             4.90  tool 1 succeeded
             4.90  think 2: after tools
@@ -551,9 +542,8 @@ fn two_tools_are_waited_for() {
         "user: compare them please | agent: {tool 1} {tool 2} | agent: The second is better.",
         expect![[r#"
             0.00  listen
-            2.02  think 1: in case
-            2.04  user: compare them please
-            2.04  adopt 1
+            2.02  user: compare them please
+            2.02  think 1: answer
             2.22  tool 1
             2.22  tool 2
             3.22  tool 1 succeeded
@@ -596,9 +586,8 @@ fn no_re_engagement_while_a_tool_runs() {
         "turn timeout: 2 | user: look it up please | agent: {tool 4.5} | agent: Found it. | +1.0 hangs up",
         expect![[r#"
             0.00  listen
-            2.00  think 1: in case
-            2.02  user: look it up please
-            2.02  adopt 1
+            2.00  user: look it up please
+            2.00  think 1: answer
             2.20  tool 1
             6.70  tool 1 succeeded
             6.70  think 2: after tools
@@ -657,12 +646,11 @@ fn a_slow_answer_is_bridged_by_a_filler() {
         "soft timeout: 1 | user: think hard please | agent: {slow 2.5} It is forty-two.",
         expect![[r#"
             0.00  listen
-            1.92  think 1: in case
-            1.94  user: think hard please
-            1.94  adopt 1
-            2.94  think 2: filler
-            3.19  play 2
-            3.94  2 finished
+            1.92  user: think hard please
+            1.92  think 1: answer
+            2.92  think 2: filler
+            3.17  play 2
+            3.92  2 finished
             4.86  play 1
             5.85  1 finished
             5.85  listen
@@ -676,9 +664,8 @@ fn a_skipped_turn_waits_for_the_user() {
         "turn timeout: 2 | user: one moment please | agent: {skips} | 8.0 hangs up",
         expect![[r#"
             0.00  listen
-            1.92  think 1: in case
-            1.94  user: one moment please
-            1.94  adopt 1
+            1.92  user: one moment please
+            1.92  think 1: answer
             2.12  cancel 1
             2.12  1 skipped
             2.12  listen
@@ -695,9 +682,8 @@ fn the_goodbye_is_heard_before_the_end() {
         "user: bye | agent: Goodbye and thank you for calling us today. {ends}",
         expect![[r#"
             0.00  listen
-            1.14  think 1: in case
-            1.16  user: bye
-            1.16  adopt 1
+            1.14  user: bye
+            1.14  think 1: answer
             1.68  play 1
             4.26  1 finished
             4.26  end: AgentEnded
@@ -711,18 +697,17 @@ fn a_caller_who_interrupts_the_goodbye_keeps_the_conversation() {
         "user: bye | agent: Goodbye and thank you for calling us today. {ends} | 3.2 user: wait one more question | agent: Yes?",
         expect![[r#"
             0.00  listen
-            1.14  think 1: in case
-            1.16  user: bye
-            1.16  adopt 1
+            1.14  user: bye
+            1.14  think 1: answer
             1.68  play 1
             3.66  stop 1
             3.66  1 interrupted after: Goodbye and thank you for calling
             4.82  think 2: in case
-            5.02  user: wait one more question
-            5.02  adopt 2
-            5.20  play 2
-            5.50  2 finished
-            5.50  listen
+            5.71  user: wait one more question
+            5.71  adopt 2
+            5.87  play 2
+            6.17  2 finished
+            6.17  listen
         "#]],
     );
 }
@@ -733,9 +718,8 @@ fn a_farewell_does_not_interrupt_the_goodbye() {
         "user: bye | agent: Goodbye and thank you for calling us today. {ends} | 3.2 user: thank you bye",
         expect![[r#"
             0.00  listen
-            1.14  think 1: in case
-            1.16  user: bye
-            1.16  adopt 1
+            1.14  user: bye
+            1.14  think 1: answer
             1.68  play 1
             4.26  1 finished
             4.26  ignore: the conversation ended
@@ -800,11 +784,11 @@ fn an_llm_that_hangs_fails_and_the_floor_is_open() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            1.78  user: hello there
-            1.78  adopt 1
-            4.78  cancel 1
-            4.78  1 failed
-            4.78  listen
+            2.88  user: hello there
+            2.88  adopt 1
+            5.88  cancel 1
+            5.88  1 failed
+            5.88  listen
         "#]],
     );
 }
@@ -816,12 +800,13 @@ fn an_llm_that_fails_after_some_words_has_said_them() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            1.78  user: hello there
-            1.78  adopt 1
-            2.03  play 1
-            2.58  cancel 1
-            2.58  1 failed after: Hello to
-            2.58  listen
+            1.82  cancel 1
+            2.88  user: hello there
+            2.88  think 2: answer
+            3.33  play 2
+            3.88  cancel 2
+            3.88  2 failed after: Hello to
+            3.88  listen
         "#]],
     );
 }
@@ -833,11 +818,11 @@ fn a_voice_that_hangs_fails_and_the_floor_is_open() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            1.78  user: hello there
-            1.78  adopt 1
-            4.84  cancel 1
-            4.84  1 failed
-            4.84  listen
+            2.88  user: hello there
+            2.88  adopt 1
+            5.88  cancel 1
+            5.88  1 failed
+            5.88  listen
         "#]],
     );
 }
@@ -849,11 +834,11 @@ fn lost_reports_are_given_up_after_the_grace() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            1.78  user: hello there
-            1.78  adopt 1
-            2.05  play 1
-            4.90  1 finished
-            4.90  listen
+            2.88  user: hello there
+            2.88  adopt 1
+            3.09  play 1
+            5.94  1 finished
+            5.94  listen
         "#]],
     );
 }
@@ -865,10 +850,10 @@ fn an_empty_reply_is_over_at_once() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            1.78  user: hello there
-            1.78  adopt 1
-            1.78  1 finished
-            1.78  listen
+            2.88  user: hello there
+            2.88  adopt 1
+            2.88  1 finished
+            2.88  listen
         "#]],
     );
 }
@@ -906,7 +891,8 @@ fn response(settings: &str) -> u128 {
 fn speculation_hides_the_llm_and_the_recogniser_behind_the_silence() {
     let with = response("llm delay: 0.05");
     let without = response("llm delay: 0.05 | speculative: off");
-    assert!(with <= 750 && with + 100 <= without, "{with} {without}");
+    // Words alone leave it open whether they are all: most of this is the wait for the end of the turn.
+    assert!(with <= 1_400 && with + 100 <= without, "{with} {without}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use audio::{Decoder, Framer, Moment, Resampler, SampleRate};
+use audio::{Decoder, Framer, Melody, Moment, Resampler, SampleRate};
 use protocol::agents::ErrorType;
 use providers::{
     ProviderError,
@@ -49,6 +49,7 @@ pub(super) struct Hearing {
     framer: Framer,
     detector: Box<dyn Detector>,
     frame: Duration,
+    melody: Melody,
     before: VecDeque<i16>,
     /// How much of `before` no utterance has had yet: two utterances never share a sound, or words would be heard twice.
     fresh: usize,
@@ -87,6 +88,7 @@ impl Hearing {
             framer: Framer::new(detector.frame_len().max(1)),
             frame: RATE.duration_of(detector.frame_len().max(1)),
             detector,
+            melody: Melody::new(RATE),
             before: VecDeque::with_capacity(RATE.samples_in(PRE_ROLL)),
             fresh: 0,
             asr: listen(inner, plan),
@@ -190,13 +192,15 @@ impl Hearing {
         self.open = Some(utterance);
     }
 
-    pub(super) fn close(&mut self, utterance: UtteranceId) {
+    /// The utterance is over. Gives how final its melody sounded, if that can be told.
+    pub(super) fn close(&mut self, utterance: UtteranceId) -> Option<f32> {
         if self.open == Some(utterance) {
             self.open = None;
             self.owed
                 .insert(utterance.0, Instant::now() + FINAL_PATIENCE);
             self.give(asr::Input::End);
         }
+        self.melody.contour().map(turn::finality)
     }
 
     pub(super) fn drop_utterance(&mut self, utterance: UtteranceId) {
@@ -312,6 +316,7 @@ impl Session {
         };
         hearing.keep(&frame);
         let probability = hearing.detector.probability(&frame);
+        hearing.melody.push(&frame, probability >= threshold);
         let length = hearing.frame;
         let open = hearing.open;
         if probability >= threshold {

@@ -5,7 +5,7 @@ use protocol::agents::{
     AgentResponseComplete, AgentResponseCorrection, AgentToolResponse, ErrorEvent, ErrorType,
     EventId, Interruption, ServerEvent, ToolType, UserTranscript,
 };
-use turn::{CloseReason, Output, ReplyEnd, ReplyId, UtteranceId};
+use turn::{CloseReason, Input, Output, ReplyEnd, ReplyId, UtteranceId};
 
 use super::{Session, voice::Chunk};
 use crate::{latency::Moments, record::Fact};
@@ -20,8 +20,10 @@ impl Session {
                 }
             }
             Output::CloseUtterance { utterance } => {
-                if let Some(hearing) = &mut self.hearing {
-                    hearing.close(utterance);
+                if let Some(hearing) = &mut self.hearing
+                    && let Some(finality) = hearing.close(utterance)
+                {
+                    self.tell(Input::Prosody { finality });
                 }
             }
             Output::DropUtterance { utterance, .. } => {
