@@ -17,7 +17,9 @@ pub(crate) async fn open(
     data: &Path,
     secrets: BTreeMap<String, ApiKey>,
 ) -> Outcome<Abilities> {
-    let allowed = settings.get(keys::ALLOWED_PRIVATE_HOSTS).unwrap_or_default();
+    let allowed = settings
+        .get(keys::ALLOWED_PRIVATE_HOSTS)
+        .unwrap_or_default();
     let allowed = AllowedHosts::parse(allowed).map_err(|words| {
         Problem::usage(format!("ALLOWED_PRIVATE_HOSTS cannot be read: {words}"))
             .fix("separate hosts with commas, such as 127.0.0.1:9000, crm.internal")

@@ -1,5 +1,6 @@
 //! Talk with a voice agent from a terminal.
 
+mod abilities;
 mod account;
 mod agents;
 mod brain;

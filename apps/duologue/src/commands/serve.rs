@@ -15,12 +15,12 @@ use providers::{
 };
 use serde_json::json;
 use server::{
-    BindError, Equipment, InProcess, Keys, Limits, Origin, Registry, Server, StoredAgent,
+    BindError, Equipment, InProcess, Keys, Limits, Origin, Registry, Server, Speech, StoredAgent,
     shelf::Folder,
 };
 
 use crate::{
-    Context,
+    Context, abilities,
     brain::{self, LlmChoice},
     cli::Serve,
     problem::{Outcome, Problem, plain},
@@ -32,6 +32,9 @@ use crate::{
 
 /// Secrets that agents name are environment variables with this before the name.
 const SECRET_PREFIX: &str = "DUOLOGUE_SECRET_";
+
+/// Speech requests that are worked on at a time. Conversations come first: they have no such limit.
+const SPEECH_AT_ONCE: usize = 4;
 
 /// Serves until it is asked to stop.
 pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
@@ -63,9 +66,13 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
             ))
         })
         .collect::<BTreeMap<_, _>>();
+    let abilities = abilities::open(settings, &data, secrets).await?;
+    let voices = &engine.speech;
+    let speech = Speech::new(voices.vad(), voices.asr(), voices.tts(), SPEECH_AT_ONCE);
     let records = records::open(settings, &data).await?;
     let answerer =
-        InProcess::new(Arc::new(engine), secrets, &limits).with_records(records.clone());
+        InProcess::new(Arc::new(engine), BTreeMap::new(), &limits).with_records(records.clone());
+    let answerer = answerer.with_abilities(abilities.clone());
     let folder = Path::new(settings.get(keys::AGENTS_DIR).unwrap_or("agents"));
     let registry = Registry::open(
         bundled()?,
@@ -86,6 +93,8 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
             development: settings.get(keys::ENVIRONMENT) != Some("production"),
             public_url: settings.get(keys::PUBLIC_URL).map(str::to_owned),
             limits,
+            speech: Some(speech),
+            abilities: Some(abilities),
         },
         registry,
         Arc::new(answerer),

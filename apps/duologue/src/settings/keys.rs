@@ -163,6 +163,11 @@ keys! {
         meaning: "browser pages that may call the server, separated by commas",
         ..PLAIN
     };
+    ALLOWED_PRIVATE_HOSTS = Key {
+        name: "ALLOWED_PRIVATE_HOSTS",
+        meaning: "hosts of the private network that tools and documents may be fetched from, separated by commas; * for all",
+        ..PLAIN
+    };
     PUBLIC_URL = Key {
         name: "PUBLIC_URL",
         meaning: "address under which clients reach the server, for signed URLs (as the client called it)",
