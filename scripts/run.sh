@@ -7,6 +7,32 @@ bin=${DUOLOGUE:-target/release/duologue}
 out=out
 mkdir -p "$out"
 
+# A setting, from the environment or .env: the first of these names that has a value.
+setting() {
+    local name value
+    for name in "$@"; do
+        value="${!name:-}"
+        if [ -z "$value" ] && [ -f .env ]; then
+            value="$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$name[[:space:]]*=[[:space:]]*//p" .env | tail -n 1 |
+                sed -E "s/[[:space:]]+#.*$//; s/[[:space:]\r]+$//; s/^\"(.*)\"$/\1/; s/^'(.*)'$/\1/")"
+        fi
+        if [ -n "$value" ]; then
+            printf '%s' "$value"
+            return
+        fi
+    done
+}
+
+# An account's agent is talked to where there is a key and the agent is none of this machine. What is said there is not
+# recorded here.
+agent="$(setting AGENT_ID ELEVENLABS_AGENT_ID)"
+keep=(--record "$out")
+choice=(--agent assistant)
+if [ -n "$agent" ] && [ -n "$(setting ELEVENLABS_API_KEY API_KEY)" ] && ! "$bin" agents show "$agent" >/dev/null 2>&1; then
+    keep=()
+    choice=()
+fi
+
 # One microphone that is not a speaker's own echo, and one speaker.
 has_devices() {
     local devices
@@ -17,7 +43,7 @@ has_devices() {
 
 if has_devices && [ -t 0 ] && [ -t 1 ]; then
     echo "Speak when the agent has greeted you. Space mutes, Ctrl-C hangs up."
-    exec "$bin" talk --record "$out"
+    exec "$bin" talk "${keep[@]}"
 fi
 
 cat <<TEXT
@@ -27,7 +53,7 @@ This takes about forty seconds, as a conversation does.
 
 TEXT
 "$bin" speak --script apps/duologue/examples/recorded-caller.txt --voice rms --output "$out/caller.wav"
-"$bin" talk --agent assistant --input "$out/caller.wav" --output "$out/agent.wav" --record "$out"
+"$bin" talk "${choice[@]}" --input "$out/caller.wav" --output "$out/agent.wav" "${keep[@]}"
 cat <<TEXT
 
 Listen to $out/agent.wav (the agent) or the recording above (left the caller, right what was heard of the agent).
