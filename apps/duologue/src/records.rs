@@ -71,11 +71,9 @@ fn local_folder(url: &str) -> Outcome<PathBuf> {
         .or_else(|| (!url.contains("://")).then_some(url));
     match path {
         Some(path) if !path.is_empty() => Ok(path.into()),
-        _ => Err(
-            Problem::usage(format!("RECORDINGS_URL cannot be {url:?}"))
-                .because("this version keeps recordings in a folder of this machine")
-                .fix("name a folder, or leave it out"),
-        ),
+        _ => Err(Problem::usage(format!("RECORDINGS_URL cannot be {url:?}"))
+            .because("this version keeps recordings in a folder of this machine")
+            .fix("name a folder, or leave it out")),
     }
 }
 

@@ -6,6 +6,7 @@ mod edge;
 mod hang_up;
 mod keep;
 mod mouth;
+mod remember;
 mod remote;
 mod screen;
 mod setup;
@@ -32,6 +33,7 @@ use edge::Edge;
 use hang_up::HangUp;
 use keep::Keep;
 use mouth::{Caller, Mouth};
+use remember::Remember;
 use screen::Screen;
 use setup::{Answerer, Prepared};
 use view::{Shown, View};
@@ -47,6 +49,8 @@ struct Call {
     clock: Clock,
     view: View,
     keep: Option<Keep>,
+    /// The records of this machine, if the agent is in this process.
+    remember: Option<Remember>,
     hang_up: HangUp,
 }
 
@@ -110,7 +114,12 @@ pub(crate) async fn run(context: &Context, arguments: &Talk) -> Outcome<()> {
         }
         _ => (View::new(out), None),
     };
-    let mut call = begin(prepared, arguments, id, clock, view, keep, (keys, switch)).await?;
+    let remember = match &prepared.answerer {
+        Answerer::Here(agent) => Remember::open(context, agent).await,
+        Answerer::There(_) => None,
+    };
+    let kept = (keep, remember);
+    let mut call = begin(prepared, arguments, id, clock, view, kept, (keys, switch)).await?;
     let result = match mouth {
         Some(mouth) => {
             Edge::new(&call.conversation, mouth, output, device, fast)?
@@ -143,7 +152,7 @@ async fn begin(
     id: String,
     clock: Clock,
     mut view: View,
-    keep: Option<Keep>,
+    (keep, remember): (Option<Keep>, Option<Remember>),
     (keys, switch): (
         Option<tokio::sync::mpsc::Receiver<screen::Key>>,
         Arc<Switch>,
@@ -166,6 +175,11 @@ async fn begin(
                 options.recorder = keep.recorder.clone();
                 options.journal = Some(keep.journal.clone());
             }
+            if let Some(remember) = &remember {
+                let initiation = &prepared.settings.initiation;
+                let id = options.conversation.clone().unwrap_or_default();
+                remember.begin(&id, &agent, initiation, &mut options);
+            }
             let handle = agent.start(link, options);
             (Channel::new(ends.sender, ends.receiver), Some(handle))
         }
@@ -186,6 +200,7 @@ async fn begin(
         clock,
         view,
         keep,
+        remember,
         hang_up: HangUp::new(keys, switch),
     })
 }
@@ -258,6 +273,9 @@ async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
             }
             Err(problem) => shown = shown.and(Err(problem)),
         }
+    }
+    if let Some(remember) = call.remember {
+        remember.finish().await;
     }
     // The first thing that went wrong is the one that explains the others.
     result?;

@@ -16,5 +16,5 @@ async fn twenty_kills_lose_no_finished_turn_and_no_webhook() {
         .await
         .unwrap();
     println!("{report:?}");
-    assert!(report.turns > 100, "{report:?}");
+    assert!(report.kills == 20 && report.turns > 20, "{report:?}");
 }

@@ -74,14 +74,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         kept.list(&filter, None, 30).await?;
     }
-    rate("searches through all that was said", searched, begun.elapsed());
+    rate(
+        "searches through all that was said",
+        searched,
+        begun.elapsed(),
+    );
     store.close().await;
     Ok(())
 }
 
 fn rate(what: &str, count: u64, took: Duration) {
     let rate = count as f64 / took.as_secs_f64();
-    println!("{what}: {count} in {:.2} s, {rate:.0} a second", took.as_secs_f64());
+    println!(
+        "{what}: {count} in {:.2} s, {rate:.0} a second",
+        took.as_secs_f64()
+    );
 }
 
 async fn begin(log: &store::Log, conversation: &str) -> Result<(), StoreError> {
@@ -98,10 +105,15 @@ async fn begin(log: &store::Log, conversation: &str) -> Result<(), StoreError> {
 }
 
 fn turn(number: u64) -> Entry {
-    let text = format!("This is turn number {number} of a conversation about the weather in spring.");
+    let text =
+        format!("This is turn number {number} of a conversation about the weather in spring.");
     Entry::Turn(Turn {
         number,
-        role: if number.is_multiple_of(2) { Role::Agent } else { Role::User },
+        role: if number.is_multiple_of(2) {
+            Role::Agent
+        } else {
+            Role::User
+        },
         heard: text.clone(),
         text,
         ..Turn::default()

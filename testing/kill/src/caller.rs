@@ -1,6 +1,12 @@
 //! Somebody who converses in text until the server is gone, and remembers what was said.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -32,7 +38,12 @@ pub(crate) struct Turn {
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// One conversation after the other, until there is nobody to talk to.
-pub(crate) async fn converse(url: String, mut chance: Chance) -> Vec<Ledger> {
+/// Counts the answers in `said`.
+pub(crate) async fn converse(
+    url: String,
+    mut chance: Chance,
+    said: Arc<AtomicUsize>,
+) -> Vec<Ledger> {
     let mut ledgers = Vec::new();
     loop {
         let mut ledger = Ledger {
@@ -40,7 +51,7 @@ pub(crate) async fn converse(url: String, mut chance: Chance) -> Vec<Ledger> {
             turns: Vec::new(),
             killed: Instant::now(),
         };
-        let over = one(&url, &mut chance, &mut ledger).await;
+        let over = one(&url, &mut chance, &said, &mut ledger).await;
         ledgers.push(ledger);
         if over.is_none() {
             return ledgers;
@@ -49,7 +60,12 @@ pub(crate) async fn converse(url: String, mut chance: Chance) -> Vec<Ledger> {
 }
 
 /// None when the server is gone.
-async fn one(url: &str, chance: &mut Chance, ledger: &mut Ledger) -> Option<()> {
+async fn one(
+    url: &str,
+    chance: &mut Chance,
+    said: &AtomicUsize,
+    ledger: &mut Ledger,
+) -> Option<()> {
     let url = url.replacen("http", "ws", 1) + "/v1/convai/conversation?agent_id=assistant";
     let (mut socket, _) = connect_async(url).await.ok()?;
     let initiation = json!({
@@ -64,8 +80,13 @@ async fn one(url: &str, chance: &mut Chance, ledger: &mut Ledger) -> Option<()> 
     for _ in 0..1 + chance.below(4) {
         let (a, b) = (2 + chance.below(18), 2 + chance.below(18));
         let text = format!("What is {a} times {b}?");
-        say(&mut socket, &json!({ "type": "user_message", "text": text })).await?;
+        say(
+            &mut socket,
+            &json!({ "type": "user_message", "text": text }),
+        )
+        .await?;
         let answered = answer(&mut socket).await?;
+        said.fetch_add(1, Ordering::Relaxed);
         ledger.turns.push(Turn {
             role: "user",
             text,
@@ -100,7 +121,9 @@ async fn say(socket: &mut Socket, message: &Value) -> Option<()> {
 async fn hear(socket: &mut Socket, kind: &str) -> Option<Value> {
     loop {
         let message = timeout(PATIENCE, socket.next()).await.ok()??.ok()?;
-        let Ok(text) = message.to_text() else { continue };
+        let Ok(text) = message.to_text() else {
+            continue;
+        };
         let said: Value = serde_json::from_str(text).unwrap_or_default();
         if said["type"] == kind {
             return Some(said);

@@ -12,6 +12,10 @@ mod server;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -97,14 +101,19 @@ pub async fn run(options: &Options, mut tell: impl FnMut(&str)) -> anyhow::Resul
         if round == 0 {
             hook(&client, &server.url, &receiver).await?;
         }
+        let said = Arc::new(AtomicUsize::new(0));
         let mut callers = tokio::task::JoinSet::new();
         for _ in 0..options.callers {
             let (url, chance) = (server.url.clone(), Chance::new(chance.below(u64::MAX)));
-            callers.spawn(caller::converse(url, chance));
+            callers.spawn(caller::converse(url, chance, Arc::clone(&said)));
         }
         // Sometimes so soon that it has hardly looked around, mostly in the middle of everything.
-        let longest = if chance.below(5) == 0 { 300 } else { 4_500 };
-        tokio::time::sleep(Duration::from_millis(chance.below(longest))).await;
+        if chance.below(5) == 0 {
+            tokio::time::sleep(Duration::from_millis(chance.below(300))).await;
+        } else {
+            first_words(&said).await;
+            tokio::time::sleep(Duration::from_millis(chance.below(4_500))).await;
+        }
         let killed = server.kill().await?;
         let mut count = 0;
         while let Some(done) = callers.join_next().await {
@@ -126,6 +135,16 @@ pub async fn run(options: &Options, mut tell: impl FnMut(&str)) -> anyhow::Resul
     (report.attempts, report.delivered, report.repeated) = receiver.counts();
     ensure!(report.conversations > 0, "nobody conversed");
     Ok(report)
+}
+
+/// Waits until somebody is in the middle of a conversation, so that a slow machine is killed there too.
+async fn first_words(said: &AtomicUsize) {
+    for _ in 0..400 {
+        if said.load(Ordering::Relaxed) > 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// One webhook for everything that is over.
@@ -218,7 +237,10 @@ async fn check(
         .await?;
     if answer.status() == reqwest::StatusCode::NOT_FOUND {
         let old = ledger.turns.iter().filter(|turn| in_time(turn.at)).count();
-        ensure!(old == 0, "{id} is not in the records, and {old} of its turns were over");
+        ensure!(
+            old == 0,
+            "{id} is not in the records, and {old} of its turns were over"
+        );
         report.young += ledger.turns.len();
         report.young_lost += ledger.turns.len();
         return Ok(());

@@ -77,7 +77,10 @@ impl Receiver {
 
     /// Whether it was told of this conversation, and took it.
     pub(crate) fn has(&self, conversation: &str) -> bool {
-        self.book().told.get(conversation).is_some_and(|told| told.taken > 0)
+        self.book()
+            .told
+            .get(conversation)
+            .is_some_and(|told| told.taken > 0)
     }
 
     /// Attempts, conversations that were taken, and those that were taken more than once.
@@ -91,7 +94,11 @@ impl Receiver {
     /// Whether everything about this conversation came under one id, and nothing with a wrong signature came at all.
     pub(crate) fn same_id(&self, conversation: &str) -> anyhow::Result<()> {
         let book = self.book();
-        ensure!(book.wrong.is_empty(), "wrong webhooks came: {:?}", book.wrong);
+        ensure!(
+            book.wrong.is_empty(),
+            "wrong webhooks came: {:?}",
+            book.wrong
+        );
         let count = book.told.get(conversation).map_or(0, |told| told.ids.len());
         ensure!(count == 1, "{conversation} was told under {count} ids");
         Ok(())
@@ -159,7 +166,8 @@ impl Book {
             }
         };
         let Some(conversation) = event.data["conversation_id"].as_str() else {
-            self.wrong.push(format!("{} without a conversation", event.kind));
+            self.wrong
+                .push(format!("{} without a conversation", event.kind));
             return Some("400 Bad Request");
         };
         if delivery.is_empty() {

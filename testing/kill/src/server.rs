@@ -22,7 +22,16 @@ impl Server {
     /// Starts it with its records in `home`, where it finds those of its predecessors.
     pub(crate) async fn start(binary: &Path, home: &Path) -> anyhow::Result<Self> {
         let mut child = Command::new(binary)
-            .args(["--json", "serve", "--host", "127.0.0.1", "--port", "0", "--llm", "scripted"])
+            .args([
+                "--json",
+                "serve",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "0",
+                "--llm",
+                "scripted",
+            ])
             .arg("--data")
             .arg(home.join("data"))
             .current_dir(home)

@@ -7,8 +7,8 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use serde_json::{Value, json};
 use sdk::source::Channel;
+use serde_json::{Value, json};
 use server::{conversation_view, summary_view};
 use store::{Conversations, Filter, Role, Store, Whole};
 
@@ -84,7 +84,10 @@ impl Desk<'_> {
             .map_err(|error| records::failed(&error, self.data))?
             .ok_or_else(|| {
                 Problem::failure(format!("there is no conversation {id}"))
-                    .because(format!("it is not among the records in {}", self.data.display()))
+                    .because(format!(
+                        "it is not among the records in {}",
+                        self.data.display()
+                    ))
                     .fix("duologue conversations list shows those there are")
             })
     }
@@ -169,7 +172,11 @@ impl Desk<'_> {
                     tool.result
                 ))?;
             }
-            let words = if turn.role == Role::Agent { &turn.heard } else { &turn.text };
+            let words = if turn.role == Role::Agent {
+                &turn.heard
+            } else {
+                &turn.text
+            };
             let mark = if turn.interrupted { " -" } else { "" };
             out.line(format!(
                 "{:>8.1}  {}: {words}{mark}",
@@ -187,18 +194,36 @@ impl Desk<'_> {
             out.line(format!("{:>8.1}  warning: {}", seconds(note.at), note.text))?;
         }
         if let Some(analysis) = &whole.analysis {
-            let text = |name: &str| analysis.get(name).and_then(Value::as_str).unwrap_or_default();
+            let text = |name: &str| {
+                analysis
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            };
             out.line(format!("result    {}", text("call_successful")))?;
             out.line(format!("summary   {}", text("transcript_summary")))?;
-            for name in ["evaluation_criteria_results_list", "data_collection_results_list"] {
-                for found in analysis.get(name).and_then(Value::as_array).into_iter().flatten() {
-                    let id = found.get("criteria_id").or_else(|| found.get("data_collection_id"));
+            for name in [
+                "evaluation_criteria_results_list",
+                "data_collection_results_list",
+            ] {
+                for found in analysis
+                    .get(name)
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                {
+                    let id = found
+                        .get("criteria_id")
+                        .or_else(|| found.get("data_collection_id"));
                     let value = found.get("result").or_else(|| found.get("value"));
                     out.line(format!(
                         "          {} = {} ({})",
                         id.and_then(Value::as_str).unwrap_or_default(),
                         value.unwrap_or(&Value::Null),
-                        found.get("rationale").and_then(Value::as_str).unwrap_or_default()
+                        found
+                            .get("rationale")
+                            .and_then(Value::as_str)
+                            .unwrap_or_default()
                     ))?;
                 }
             }
@@ -221,15 +246,17 @@ impl Desk<'_> {
     async fn audio(&self, id: &str, output: &Path) -> Outcome<()> {
         let whole = self.find(id).await?;
         let Some(recording) = &whole.recording else {
-            return Err(Problem::failure(format!("no sound was kept of {id}")).because(
-                "it went in text, its agent does not record, or its sound was erased",
-            ));
+            return Err(Problem::failure(format!("no sound was kept of {id}"))
+                .because("it went in text, its agent does not record, or its sound was erased"));
         };
         fs::copy(recording, output).map_err(|error| {
             Problem::failure(format!("could not write {}", output.display())).because_io(&error)
         })?;
         let out = self.context.out;
-        out.line(format!("{} (left the caller, right the agent)", output.display()))?;
+        out.line(format!(
+            "{} (left the caller, right the agent)",
+            output.display()
+        ))?;
         out.object(&json!({ "type": "audio", "conversation_id": id, "file": output }))
     }
 
@@ -257,9 +284,7 @@ impl Desk<'_> {
                 };
                 let object = self.object(&whole)?;
                 match &mut file {
-                    Some((path, file)) => {
-                        writeln!(file, "{object}").map_err(|e| failed(path, &e))
-                    }
+                    Some((path, file)) => writeln!(file, "{object}").map_err(|e| failed(path, &e)),
                     None => lines.object(&object),
                 }
             })
@@ -291,11 +316,18 @@ impl Desk<'_> {
             "{id}: {} inputs, {} decisions the same{}",
             replay.inputs,
             replay.decisions,
-            if replay.cut_off { "; the last line is cut off" } else { "" }
+            if replay.cut_off {
+                "; the last line is cut off"
+            } else {
+                ""
+            }
         ))?;
         let difference = replay.difference.as_ref();
         if let Some(other) = difference {
-            out.line(format!("first difference: line {}, {} s", other.line, other.at))?;
+            out.line(format!(
+                "first difference: line {}, {} s",
+                other.line, other.at
+            ))?;
             out.line(format!("  input {}", other.input))?;
             out.line(format!("  then  {}", other.then))?;
             out.line(format!("  now   {}", other.now))?;
@@ -353,8 +385,10 @@ impl Desk<'_> {
         if status.success() {
             Ok(())
         } else {
-            Err(Problem::failure("the conversation did not come to a good end")
-                .because("the lines above say why"))
+            Err(
+                Problem::failure("the conversation did not come to a good end")
+                    .because("the lines above say why"),
+            )
         }
     }
 

@@ -96,16 +96,18 @@ impl Scribe {
             status: "processing".to_owned(),
             jobs: vec![after_call(conversation, self.hooks.clone())],
         };
-        // The one entry that must not be lost: somebody would take the conversation for one under way.
         let (log, work, conversation) = (
             self.log.clone(),
             Arc::clone(&self.work),
             conversation.to_owned(),
         );
+        let entry = Entry::Ended(ended);
+        let mut written = log.write(&conversation, entry.clone());
         tokio::spawn(async move {
-            let entry = Entry::Ended(ended);
-            while let Err(StoreError::Full) = log.write(&conversation, entry.clone()) {
+            // The one entry that must not be lost: somebody would take the conversation for one under way.
+            while let Err(StoreError::Full) = written {
                 tokio::time::sleep(Duration::from_millis(50)).await;
+                written = log.write(&conversation, entry.clone());
             }
             // What is there to do afterwards can be seen once it is kept.
             if log.flush().await.is_ok() {
