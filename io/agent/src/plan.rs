@@ -64,6 +64,8 @@ pub(crate) struct Basis<'a> {
     pub(crate) system: Variables,
 }
 
+/// No text is waited for longer: the caller hears nothing meanwhile.
+const LONGEST_FINAL: Duration = Duration::from_millis(2_800);
 /// Said when the answer takes long and the agent has no words of its own for that.
 const ONE_MOMENT: &str = "One moment, please.";
 
@@ -170,6 +172,11 @@ impl Plan {
             turn.filler = message;
         }
         turn.filler = fill(&turn.filler)?;
+        // Recognisers that do all their work after the end of an utterance take longer.
+        turn.final_timeout = turn
+            .final_timeout
+            .max(basis.asr.final_patience())
+            .min(LONGEST_FINAL);
         turn.text_only = text_only;
         turn.greets = !first_message.trim().is_empty();
 

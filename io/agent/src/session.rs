@@ -102,6 +102,8 @@ pub(crate) struct Session {
     llm_failures: u32,
     /// A failure that ends the conversation once the apology was heard.
     fatal: Option<(ErrorType, String)>,
+    /// There is no recogniser any more, and the user has not been told.
+    deaf: Option<(ErrorType, String)>,
     /// The `end_call` under way: its name and id.
     ending_call: Option<(String, String)>,
     /// What an agent that has just taken over says first.
@@ -238,6 +240,7 @@ async fn run(
         asr_failures: 0,
         llm_failures: 0,
         fatal: None,
+        deaf: None,
         ending_call: None,
         next_words: None,
         next_keys: None,
@@ -572,9 +575,23 @@ impl Session {
             .to_string()
     }
 
-    /// Since when a provider on the real clock may be silent.
+    /// Until when an llm on the real clock may be silent.
     fn provider_deadline(&self) -> Instant {
         Instant::now() + self.options.provider_timeout
+    }
+
+    /// How long a voice may be silent. Where the conversation's clock waits for providers, nobody hears the silence.
+    fn voice_patience(&self) -> Duration {
+        if self.clock.is_driven() {
+            self.options.provider_timeout
+        } else {
+            self.options.voice_timeout
+        }
+    }
+
+    /// Until when a voice on the real clock may be silent.
+    fn voice_deadline(&self) -> Instant {
+        Instant::now() + self.voice_patience()
     }
 }
 

@@ -46,7 +46,7 @@ async fn an_llm_that_fails_is_apologised_for() {
 }
 
 #[tokio::test]
-async fn an_llm_that_closes_in_the_middle_leaves_what_it_said() {
+async fn an_llm_that_closes_in_the_middle_leaves_what_it_said_and_says_that_it_broke_off() {
     let (said, caller) = asked(|| {
         vec![
             Step::Event(Event::Text("It is about ten. And".to_owned())),
@@ -54,7 +54,12 @@ async fn an_llm_that_closes_in_the_middle_leaves_what_it_said() {
         ]
     })
     .await;
-    assert_eq!(said, ["It is about ten. And"], "{:?}", caller.log);
+    assert_eq!(
+        said,
+        ["It is about ten. And, I am sorry, I lost my thread. Please ask me again."],
+        "{:?}",
+        caller.log
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +160,7 @@ async fn a_recogniser_that_fails_is_started_anew_and_given_up_after_the_third_ti
         let mut caller = setup.start().await;
         caller.silent(2_000).await;
         caller.speak(800).await;
-        caller.silent(2_500).await;
+        caller.silent(6_000).await;
         caller.speak(800).await;
         caller.silent(3_000).await;
         assert!(
@@ -170,7 +175,7 @@ async fn a_recogniser_that_fails_is_started_anew_and_given_up_after_the_third_ti
         caller.silent(2_000).await;
         for _ in 0..3 {
             caller.speak(800).await;
-            caller.silent(2_500).await;
+            caller.silent(6_000).await;
         }
         let ending = caller.handle.ended().await;
         assert_eq!(

@@ -218,7 +218,7 @@ impl Conversation {
                 Origin::Turn | Origin::Tools { .. } => Some(Origin::Turn),
                 Origin::Greeting => Some(Origin::Greeting),
                 rest @ Origin::Rest { .. } => Some(rest.clone()),
-                Origin::ReEngage | Origin::Filler | Origin::MaxDuration => None,
+                Origin::ReEngage | Origin::Unheard | Origin::Filler | Origin::MaxDuration => None,
             }
         } else if !whole && reply.writing == Writing::Complete && !reply.parting {
             rest_of(text, &heard).map(|text| Origin::Rest {

@@ -166,6 +166,7 @@ impl Conversation {
             Input::Voice { probability, frame } => self.on_voice(probability, frame),
             Input::Partial { utterance, text } => self.on_partial(utterance, text),
             Input::Final { utterance, text } => self.on_final(utterance, &text),
+            Input::Unheard { utterance } => self.on_unheard(utterance),
             Input::UserText { text } => self.on_user_text(&text),
             Input::UserActivity => self.idle.active(self.now),
             Input::ContextUpdated => self.forget_speculation(),

@@ -34,6 +34,13 @@ pub enum Input {
         /// Its text.
         text: String,
     },
+    /// Recognition of an utterance failed. What was understood until then counts as its text; where that is nothing and the
+    /// user is not heard otherwise, the agent says so ([`Origin::Unheard`](crate::Origin::Unheard)): silence would be no
+    /// answer to somebody who spoke.
+    Unheard {
+        /// Which utterance.
+        utterance: UtteranceId,
+    },
     /// The user typed a message: a finished turn, which interrupts what is being said.
     UserText {
         /// What was typed.

@@ -146,9 +146,26 @@ impl Conversation {
             return;
         };
         if let Some((id, _)) = turn.unanswered()
-            && let Some(text) = turn.get_mut(id).map(|u| u.text().to_owned())
+            && turn.get_mut(id).is_some()
         {
-            self.on_final(id, &text);
+            self.on_unheard(id);
+        }
+    }
+
+    /// Recognition failed: what it said last counts. Where that is nothing, the agent says that it heard nothing.
+    pub(crate) fn on_unheard(&mut self, id: UtteranceId) {
+        let had_the_floor = matches!(self.floor, Floor::User(_));
+        let Some(text) = self
+            .user_turn_mut()
+            .and_then(|turn| turn.get_mut(id))
+            .filter(|utterance| !utterance.is_final())
+            .map(|utterance| utterance.text().to_owned())
+        else {
+            return;
+        };
+        self.on_final(id, &text);
+        if had_the_floor && matches!(self.floor, Floor::Open(_)) {
+            self.take_floor(Origin::Unheard, UserTurn::default());
         }
     }
 

@@ -146,6 +146,8 @@ pub enum Origin {
     },
     /// The user has been silent: ask whether they are there.
     ReEngage,
+    /// What the user said was lost ([`Input::Unheard`](crate::Input::Unheard)): say so. The shell has the words.
+    Unheard,
     /// The answer takes long: say a short filler first (its text is in the settings).
     Filler,
     /// The longest permitted duration is reached; the shell has the words for it, or none.

@@ -58,6 +58,7 @@ pub fn brief(log: &[Entry]) -> String {
                     Origin::Turn => "answer",
                     Origin::Tools { .. } => "after tools",
                     Origin::ReEngage => "still there?",
+                    Origin::Unheard => "unheard",
                     Origin::Filler => "filler",
                     Origin::MaxDuration => "time is up",
                     Origin::Rest { .. } => "the rest",

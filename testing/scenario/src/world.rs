@@ -520,6 +520,7 @@ impl World {
                 (group, index + 1)
             }
             Origin::ReEngage => return (plain("Are you still there?"), (usize::MAX, 0)),
+            Origin::Unheard => return (plain("I could not hear that."), (usize::MAX, 0)),
             Origin::Filler => return (plain(&self.script.settings.filler), (usize::MAX, 0)),
             Origin::MaxDuration => return (plain("Our time is up, goodbye."), (usize::MAX, 0)),
             Origin::Rest { text, .. } => return (plain(text), (usize::MAX, 0)),

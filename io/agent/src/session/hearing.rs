@@ -402,15 +402,20 @@ impl Session {
         } else {
             hearing.asr = listen(&inner, &self.plan);
         }
+        if give_up {
+            self.deaf = Some((ErrorType::AsrTranscriptionError, error.to_string()));
+        }
         for utterance in unanswered {
-            self.tell(Input::Final {
+            self.tell(Input::Unheard {
                 utterance: UtteranceId(utterance),
-                text: String::new(),
             });
         }
         if give_up {
-            self.fail(ErrorType::AsrTranscriptionError, error.to_string())
-                .await;
+            self.settle_facts().await;
+            // Where nobody waits for an answer, there is nobody to apologise to.
+            if let Some((error_type, message)) = self.deaf.take() {
+                self.fail(error_type, message).await;
+            }
         }
     }
 

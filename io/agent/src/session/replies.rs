@@ -1,5 +1,7 @@
 //! Replies: from the llm's words to what the client reads.
 
+use std::time::Duration;
+
 use audio::Moment;
 use protocol::agents::{
     AgentResponse, ContextUsage, ErrorType, EventId, PartId, PartKind, ServerEvent, TextPart,
@@ -17,6 +19,14 @@ use crate::{context, expected_kind, keypad::Keys, record::Fact, variables};
 
 /// Said in place of an answer that could not be made.
 const APOLOGY: &str = "I am sorry, I cannot answer that right now.";
+/// An llm that has begun to speak may pause so long on the real clock: the caller waits in the middle of a sentence.
+const LONGEST_PAUSE: Duration = Duration::from_millis(2_500);
+/// Said after an answer that broke off.
+const BROKEN_OFF: &str = "I am sorry, I lost my thread. Please ask me again.";
+/// Said when the user spoke and the recogniser failed.
+const UNHEARD: &str = "I am sorry, I could not hear that. Please say it again.";
+/// Said when there is no recogniser any more.
+const DEAF: &str = "I am sorry, I cannot hear you any more. Please try again later.";
 /// No reply is longer, in bytes: an llm that writes on is cut off.
 const LONGEST_REPLY: usize = 64 * 1024;
 /// llms that fail so often without an answer between end the conversation, after an apology.
@@ -102,6 +112,7 @@ impl Session {
                 let keys = reply.keys.as_ref().map(Keys::shown);
                 keys.or_else(|| self.next_words.take())
             }
+            Origin::Unheard => Some(self.unheard_words(id)),
             Origin::Turn | Origin::ReEngage => None,
         };
         if own_words.is_none() {
@@ -115,6 +126,16 @@ impl Session {
             }
             self.complete(id).await;
         }
+    }
+
+    /// What is said to somebody who was not heard. Where there is no recogniser left, these are the last words.
+    fn unheard_words(&mut self, id: ReplyId) -> String {
+        let Some(failure) = self.deaf.take() else {
+            return UNHEARD.to_owned();
+        };
+        self.fatal.get_or_insert(failure);
+        self.tell(Input::AgentEnds { reply: id });
+        DEAF.to_owned()
     }
 
     fn request(&self, id: ReplyId, origin: &Origin, speculative: Option<String>) -> Request {
@@ -178,10 +199,18 @@ impl Session {
     ) {
         let now = self.clock.now();
         let patience = self.provider_deadline();
+        let pause = Instant::now() + LONGEST_PAUSE;
+        let in_words =
+            matches!(&event, Some(Ok(llm::Event::Text(text))) if !text.trim().is_empty());
+        let is_real = !self.clock.is_driven();
         let Some(reply) = self.replies.get_mut(&id) else {
             return;
         };
-        reply.patience = patience;
+        reply.patience = if is_real && in_words && !reply.called {
+            patience.min(pause)
+        } else {
+            patience
+        };
         if matches!(event, Some(Ok(llm::Event::Text(_) | llm::Event::Call(_)))) {
             reply.first_token.get_or_insert(now);
         }
@@ -374,15 +403,22 @@ impl Session {
             return;
         };
         reply.llm = None;
-        if !reply.adopted || !reply.text.is_empty() || reply.called {
+        let broke_off = !reply.text.trim().is_empty();
+        if !reply.adopted || reply.called {
             reply.written = true;
             if reply.adopted {
                 self.on_written(id).await;
             }
             return self.tell(Input::ReplyFailed { reply: id });
         }
-        // Silence explains nothing: the caller hears that there is no answer.
-        self.on_text(id, APOLOGY.to_owned()).await;
+        // Silence explains nothing: the caller hears that there is no answer, or no more of it.
+        let words = if broke_off {
+            let ended = reply.text.trim_end().ends_with(['.', '!', '?', '…']);
+            format!("{}{BROKEN_OFF}", if ended { " " } else { ", " })
+        } else {
+            APOLOGY.to_owned()
+        };
+        self.on_text(id, words).await;
         if fatal {
             let error_type = if matches!(error, ProviderError::TimedOut { .. }) {
                 ErrorType::LlmTimeout
@@ -409,7 +445,6 @@ impl Session {
     /// Somebody on the real clock has been silent for too long.
     pub(super) async fn on_hanging(&mut self) {
         let now = Instant::now();
-        let after = self.options.provider_timeout;
         let late: Vec<(ReplyId, bool)> = self
             .replies
             .iter()
@@ -418,7 +453,7 @@ impl Session {
                     Some((*id, true))
                 } else {
                     let voice = reply.voice.as_ref()?;
-                    (voice.ended && voice.patience <= now).then_some((*id, false))
+                    (voice.owes_sound() && voice.patience <= now).then_some((*id, false))
                 }
             })
             .collect();
@@ -426,10 +461,20 @@ impl Session {
         for (id, is_llm) in late {
             if is_llm {
                 let provider = self.inner.providers.llm.name().to_owned();
+                let spoke = self
+                    .replies
+                    .get(&id)
+                    .is_some_and(|reply| !reply.text.is_empty());
+                let after = if spoke {
+                    LONGEST_PAUSE.min(self.options.provider_timeout)
+                } else {
+                    self.options.provider_timeout
+                };
                 self.llm_failed(id, &ProviderError::TimedOut { provider, after })
                     .await;
             } else {
                 let provider = self.inner.providers.tts.name().to_owned();
+                let after = self.voice_patience();
                 self.voice_failed(id, &ProviderError::TimedOut { provider, after })
                     .await;
             }

@@ -116,7 +116,7 @@ impl Sound {
 impl Session {
     pub(super) fn speak(&mut self, id: ReplyId, text: String) {
         let now = self.clock.now();
-        let patience = self.provider_deadline();
+        let patience = self.voice_deadline();
         let Some(reply) = self.replies.get_mut(&id) else {
             return;
         };
@@ -142,7 +142,7 @@ impl Session {
     }
 
     pub(super) fn speak_end(&mut self, id: ReplyId) {
-        let patience = self.provider_deadline();
+        let patience = self.voice_deadline();
         if self
             .replies
             .get(&id)
@@ -156,7 +156,9 @@ impl Session {
             .and_then(|reply| reply.voice.as_mut())
         {
             voice.ended = true;
-            voice.patience = patience;
+            if voice.sound.is_some() {
+                voice.patience = patience;
+            }
             voice.waiting.push_back(tts::Input::End);
             voice.feed();
         }
@@ -215,7 +217,7 @@ impl Session {
         event: Option<Result<tts::Event, ProviderError>>,
     ) {
         let now = self.clock.now();
-        let patience = self.provider_deadline();
+        let patience = self.voice_deadline();
         let rate = self.plan.output_format.1.rate();
         let Some(reply) = self.replies.get_mut(&id) else {
             return;
@@ -400,6 +402,11 @@ impl Session {
 }
 
 impl Voice {
+    /// Whether it has something to say: its first sound, or all the rest.
+    pub(super) fn owes_sound(&self) -> bool {
+        self.ended || self.sound.is_none()
+    }
+
     fn feed(&mut self) {
         while let Some(input) = self.waiting.pop_front() {
             match self.session.input.try_send(input) {

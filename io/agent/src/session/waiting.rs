@@ -210,7 +210,7 @@ impl Session {
             let voice = reply
                 .voice
                 .as_ref()
-                .filter(|voice| voice.ended && !has_lead)
+                .filter(|voice| voice.owes_sound() && !has_lead)
                 .map(|voice| voice.patience);
             let llm = reply.llm.as_ref().map(|_| reply.patience);
             let explain = reply
