@@ -26,22 +26,27 @@ use providers::{
 };
 use serde_json::{Value, json};
 
-fn ears(server: &Server, model: &str) -> Transcriptions {
+/// Nothing here takes as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// For servers that never answer.
+const IMPATIENCE: Duration = Duration::from_millis(300);
+
+fn ears(server: &Server, model: &str, patience: Duration) -> Transcriptions {
     Transcriptions::new(TranscriptionSettings {
         base_url: format!("{}/v1", server.url),
         key: Some(ApiKey::new(KEY)),
         model: model.to_owned(),
-        patience: Duration::from_millis(700),
+        patience,
         ..TranscriptionSettings::default()
     })
     .unwrap()
 }
 
-fn mouth(server: &Server) -> Speech {
+fn mouth(server: &Server, patience: Duration) -> Speech {
     Speech::new(SpeechSettings {
         base_url: format!("{}/v1", server.url),
         key: Some(ApiKey::new(KEY)),
-        patience: Duration::from_millis(700),
+        patience,
         ..SpeechSettings::default()
     })
     .unwrap()
@@ -173,7 +178,7 @@ fn synthesise(asked: &Asked) -> Answer {
 async fn both_recognisers_keep_to_what_every_recogniser_keeps_to() {
     let server = Server::with(transcribe).await;
     for model in ["whisper-1", "gpt-4o-mini-transcribe"] {
-        contract::asr(&ears(&server, model), &speech())
+        contract::asr(&ears(&server, model, PATIENCE), &speech())
             .await
             .unwrap();
     }
@@ -182,7 +187,7 @@ async fn both_recognisers_keep_to_what_every_recogniser_keeps_to() {
 #[tokio::test]
 async fn an_utterance_is_sent_once_it_is_over_and_streams_where_it_can() {
     let server = Server::with(transcribe).await;
-    let asr = ears(&server, "gpt-4o-transcribe");
+    let asr = ears(&server, "gpt-4o-transcribe", PATIENCE);
     let mut session = asr.start(asr::Options {
         keywords: vec!["Ann".to_owned(), "Duologue".to_owned()],
         ..asr::Options::default()
@@ -212,7 +217,7 @@ async fn an_utterance_is_sent_once_it_is_over_and_streams_where_it_can() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_keeps_to_what_every_voice_keeps_to() {
     let server = Server::with(synthesise).await;
-    let mouth = mouth(&server);
+    let mouth = mouth(&server, PATIENCE);
     contract::tts(&mouth).await.unwrap();
     assert!(mouth.estimates_alignment());
 }
@@ -248,14 +253,15 @@ async fn every_way_to_fail_is_one_error_of_its_kind() {
         (Answer::hang(vec![cut.to_owned()]), late),
     ];
     for (answer, is) in cases {
-        let shown = format!("{answer:?}");
+        let shown = answer.shown();
+        let patience = if answer.hangs() { IMPATIENCE } else { PATIENCE };
         let server = Server::start(vec![answer]).await;
-        let error = hear(&ears(&server, "whisper-1"), &speech())
+        let error = hear(&ears(&server, "whisper-1", patience), &speech())
             .await
             .unwrap_err();
         assert!(is(&error), "{shown}: {error:?}");
         keeps_secrets(&error);
-        let (_, error) = speak(&mouth(&server), "Good morning.").await;
+        let (_, error) = speak(&mouth(&server, patience), "Good morning.").await;
         let error = error.unwrap();
         assert!(is(&error), "{shown}: {error:?}");
         keeps_secrets(&error);
@@ -273,7 +279,7 @@ async fn an_interruption_ends_the_request() {
         ])
     })
     .await;
-    let session = mouth(&server).start(providers::tts::Options::default());
+    let session = mouth(&server, PATIENCE).start(providers::tts::Options::default());
     let text = providers::tts::Input::Text("Good morning.".to_owned());
     session.input.send(text).await.unwrap();
     server.asked().await;

@@ -16,14 +16,19 @@ use serde_json::{Value, json};
 
 const KEY: &str = "sk-made-up-key";
 
-fn llm(server: &Server) -> Responses {
+/// Nothing here takes as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// For servers that never answer.
+const IMPATIENCE: Duration = Duration::from_millis(300);
+
+fn llm(server: &Server, patience: Duration) -> Responses {
     Responses::new(Settings {
         base_url: format!("{}/v1/", server.url),
         key: Some(ApiKey::new(KEY)),
         model: "tiny".to_owned(),
         headers: vec![("X-Team".to_owned(), ApiKey::new("blue-team-secret"))],
-        first_piece: Duration::from_millis(400),
-        next_piece: Duration::from_millis(400),
+        first_piece: patience,
+        next_piece: patience,
     })
     .unwrap()
 }
@@ -140,7 +145,7 @@ async fn a_reply_streams_until_its_terminal_event_though_the_server_keeps_the_li
             .clone(),
         ..Request::default()
     };
-    let events: Vec<Event> = all(&llm(&server), request)
+    let events: Vec<Event> = all(&llm(&server, PATIENCE), request)
         .await
         .into_iter()
         .map(Result::unwrap)
@@ -184,7 +189,7 @@ async fn a_call_and_its_result_go_there_and_back() {
         Answer::close(stream(&[said("Noon."), completed()])),
     ])
     .await;
-    let llm = llm(&server);
+    let llm = llm(&server, PATIENCE);
     let events = all(&llm, Request::default()).await;
     let Some(Ok(Event::Call(call))) = events
         .iter()
@@ -277,9 +282,10 @@ async fn every_way_to_fail_is_one_error_of_its_kind() {
         }),
     ];
     for (answer, is) in cases {
-        let shown = format!("{answer:?}");
+        let shown = answer.shown();
+        let patience = if answer.hangs() { IMPATIENCE } else { PATIENCE };
         let server = Server::start(vec![answer]).await;
-        let events = all(&llm(&server), Request::default()).await;
+        let events = all(&llm(&server, patience), Request::default()).await;
         let [Err(error)] = events.as_slice() else {
             panic!("{shown}: {events:?}");
         };
@@ -298,8 +304,9 @@ async fn a_reply_that_breaks_off_keeps_what_was_said() {
         Answer::close(stream(&[said("One moment")])),
         Answer::hang(stream(&[said("One moment")])),
     ] {
+        let patience = if answer.hangs() { IMPATIENCE } else { PATIENCE };
         let server = Server::start(vec![answer]).await;
-        let events = all(&llm(&server), Request::default()).await;
+        let events = all(&llm(&server, patience), Request::default()).await;
         assert!(
             matches!(events.as_slice(), [Ok(Event::Text(said)), Err(_)] if said == "One moment"),
             "{events:?}"

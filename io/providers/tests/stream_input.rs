@@ -25,6 +25,7 @@ fn voice(server: &Server) -> StreamInput {
         ..Settings::new(ApiKey::new(KEY))
     })
     .unwrap()
+    .with_patience(common::LIMIT)
 }
 
 /// Speaks 40 ms a letter.
@@ -190,6 +191,14 @@ async fn a_pause_of_the_text_does_not_lose_the_connection() {
         .unwrap();
     server.notes.until("kept alive").await;
     server.notes.verdict();
+}
+
+#[tokio::test]
+async fn a_voice_that_says_nothing_is_given_up() {
+    let server = Server::start(Fault::Hangs, stand_in).await;
+    let voice = voice(&server).with_patience(Duration::from_millis(100));
+    let (_, error) = speak(&voice, "Good morning.").await;
+    assert!(matches!(error, Some(ProviderError::TimedOut { .. })), "{error:?}");
 }
 
 #[tokio::test]

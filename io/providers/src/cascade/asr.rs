@@ -17,8 +17,10 @@ use crate::{
 const LONGEST: Duration = Duration::from_mins(1);
 /// How many utterances may wait for their text.
 const MOST_OWED: usize = 16;
-/// How long a recogniser may take a piece of sound.
+/// How long a recogniser may take a piece of sound when another stands behind it.
 const INPUT_PATIENCE: Duration = Duration::from_secs(2);
+/// The same for the last.
+const LAST_INPUT_PATIENCE: Duration = Duration::from_secs(30);
 /// A text later than this is of no use to a conversation.
 const LATEST: Duration = Duration::from_millis(2_800);
 
@@ -264,16 +266,16 @@ impl Hearing {
         let Some(current) = &self.current else {
             return Ok(());
         };
+        let patience = if self.rest.is_empty() {
+            LAST_INPUT_PATIENCE
+        } else {
+            INPUT_PATIENCE
+        };
         let failed = |reason: &str| ProviderError::Failed {
             provider: self.name(),
             reason: reason.to_owned(),
         };
-        match current
-            .session
-            .input
-            .send_timeout(input, INPUT_PATIENCE)
-            .await
-        {
+        match current.session.input.send_timeout(input, patience).await {
             Ok(()) => Ok(()),
             Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(failed("it closed")),
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => {

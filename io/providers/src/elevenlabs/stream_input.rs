@@ -38,6 +38,7 @@ pub struct StreamInput {
     settings: Settings,
     base: Url,
     keep_alive: Duration,
+    patience: Duration,
 }
 
 impl StreamInput {
@@ -50,6 +51,7 @@ impl StreamInput {
             base: socket::address(&settings.base_url, NAME)?,
             settings,
             keep_alive: KEEP_ALIVE,
+            patience: PATIENCE,
         })
     }
 
@@ -57,6 +59,13 @@ impl StreamInput {
     #[must_use]
     pub fn with_keep_alive(mut self, every: Duration) -> Self {
         self.keep_alive = every;
+        self
+    }
+
+    /// The same with another limit for the first sound, and for more of it, once there is text. Default 10 s.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -123,6 +132,7 @@ impl Tts for StreamInput {
             key: self.settings.key.clone(),
             who,
             keep_alive: self.keep_alive,
+            patience: self.patience,
             // The vendor's own speed is left alone.
             voice: ((options.speed - 1.0).abs() > 0.001).then(|| VoiceSettings {
                 speed: Some((f64::from(options.speed) * 1_000.0).round() / 1_000.0),
@@ -160,6 +170,7 @@ struct Reply {
     key: crate::ApiKey,
     who: Who,
     keep_alive: Duration,
+    patience: Duration,
     voice: Option<VoiceSettings>,
     rate: SampleRate,
     socket: Option<Socket>,
@@ -215,7 +226,7 @@ impl Reply {
                         socket.send(Message::text(space.to_json())).await?;
                     }
                 }
-                () = sleep_until(heard + PATIENCE), if owed => return Err(self.who.timed_out(PATIENCE)),
+                () = sleep_until(heard + self.patience), if owed => return Err(self.who.timed_out(self.patience)),
             }
         }
     }

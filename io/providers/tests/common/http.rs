@@ -35,6 +35,16 @@ impl Answer {
         }
     }
 
+    pub fn hangs(&self) -> bool {
+        self.hang
+    }
+
+    /// For people.
+    pub fn shown(&self) -> String {
+        let pieces = self.pieces.iter().take(3);
+        pieces.map(|piece| String::from_utf8_lossy(piece)).collect()
+    }
+
     pub fn bytes(pieces: Vec<Vec<u8>>, hang: bool) -> Self {
         Self { pieces, hang }
     }
