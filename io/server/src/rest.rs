@@ -14,6 +14,7 @@ mod tts;
 mod tts_socket;
 mod voices;
 mod webhooks;
+mod widget;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> Router<Arc<House>> {
         .merge(voices::routes())
         .merge(knowledge::routes())
         .merge(secrets::routes())
+        .merge(widget::routes())
 }
 
 /// What agents can do and know here.

@@ -235,6 +235,14 @@ class Abilities(Case):
         finally:
             call.close()
 
+    def test_a_page_may_show_a_public_agent(self):
+        agent = self.agent({})
+        widget = getattr(self.agents, "agents", self.agents).widget.get(agent)
+        self.assertEqual((widget.agent_id, widget.widget_config.language, widget.widget_config.first_message, widget.widget_config.use_rtc),
+                         (agent, "en", "Hello.", False))
+        link = getattr(self.agents, "agents", self.agents).link.get(agent)
+        self.assertEqual((link.agent_id, link.token), (agent, None))
+
     def test_mocked_tools_answer_without_running(self):
         secret = self.secret("Key for mocks", "k-77")
         tool = self.agents.tools.create(request={"tool_config": self.stock_tool(secret), "response_mocks": [

@@ -21,6 +21,7 @@ fn is_public(path: &str) -> bool {
         || path
             .strip_prefix("/v1/convai/conversations/")
             .is_some_and(|rest| rest.ends_with("/feedback") || rest.contains("/files"))
+        || path.starts_with("/v1/convai/agents/") && path.ends_with("/widget")
 }
 
 /// Refuses strangers' pages on a server without keys, answers preflights and marks answers that pages may read.
