@@ -26,6 +26,12 @@ fn both_sides_are_shown_as_they_speak_and_the_terminal_is_given_back() {
     let (seen, code) = terminal.end();
     assert_eq!(code, Some(0), "{seen}");
     assert!(seen.contains("ended after"), "{seen}");
+    // What is told at the end begins at the beginning of a line.
+    let (before, _) = seen.split_once("latency, from").unwrap();
+    let place = before.rfind('H').unwrap();
+    assert!(before[..place].ends_with(";1"), "{before:?}");
+    let between = &before[place + 1..];
+    assert!(!between.contains(['a', ':']), "{between:?}");
     // The cursor is back.
     assert!(seen.rfind("\x1b[?25h") > seen.rfind("\x1b[?25l"), "{seen}");
 }

@@ -17,7 +17,7 @@ use crossterm::{
 };
 use ratatui::{
     Terminal, TerminalOptions, Viewport,
-    backend::CrosstermBackend,
+    backend::{Backend as _, ClearType, CrosstermBackend},
     layout::{Constraint, Layout},
     style::{Color, Modifier, Style},
     text::{Line, Span},
@@ -224,7 +224,13 @@ impl Screen {
         }
         self.open = false;
         self.stop.store(true, Ordering::Relaxed);
-        let _ = self.terminal.clear();
+        // What is printed next begins where the moving lines began, wherever the last of them left the cursor.
+        let top = self.terminal.get_frame().area().as_position();
+        let _ = self.terminal.set_cursor_position(top);
+        let _ = self
+            .terminal
+            .backend_mut()
+            .clear_region(ClearType::AfterCursor);
         let _ = self.terminal.show_cursor();
         let _ = disable_raw_mode();
         self.logs.release();

@@ -8,7 +8,7 @@ use protocol::agents::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until},
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
 
 use super::{
@@ -25,6 +25,8 @@ const LONGEST: usize = 16 << 10;
 const ANSWER: Duration = Duration::from_secs(45);
 /// How long an answer must have been complete before the next line is sent: a reply may have a second part, after a tool.
 const SETTLED: Duration = Duration::from_millis(150);
+/// How often somebody who thinks before typing is said to be there: agents elsewhere hang up after a minute of nothing.
+const STILL_HERE: Duration = Duration::from_secs(20);
 /// How long a greeting is waited for.
 const GREETING: Duration = Duration::from_millis(500);
 
@@ -47,6 +49,8 @@ pub(crate) async fn run(call: &mut Call, prompt: bool) -> Outcome<Option<End>> {
     let began = Instant::now();
     let mut state = State::Settling(began + GREETING);
     let mut turns = 0;
+    let mut still_here = interval_at(began + STILL_HERE, STILL_HERE);
+    still_here.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let deadline = match state {
             State::Agent(at) | State::Settling(at) | State::Ending(at) => Some(at),
@@ -67,6 +71,9 @@ pub(crate) async fn run(call: &mut Call, prompt: bool) -> Outcome<Option<End>> {
                             state = next;
                         }
                     }
+                    // Nothing of it was heard where somebody types: there is nothing to tell.
+                    Output::Correct { correction, .. }
+                        if correction.corrected_agent_response.trim().is_empty() => {}
                     Output::Correct { correction, .. } => call.view.show(began.elapsed(), Shown::Heard {
                         original: correction.original_agent_response,
                         heard: correction.corrected_agent_response,
@@ -99,6 +106,9 @@ pub(crate) async fn run(call: &mut Call, prompt: bool) -> Outcome<Option<End>> {
                 }
                 _ => state = State::User,
             },
+            _ = still_here.tick(), if state == State::User => {
+                call.conversation.command(Command::Activity).await;
+            }
             () = call.hang_up.asked() => {
                 if matches!(state, State::Ending(_)) {
                     return Ok(None);
