@@ -21,6 +21,8 @@ const RATE: SampleRate = SampleRate::HZ_16000;
 /// The tone of the test: high enough to be told from hum, low enough for a telephone.
 const TONE_HZ: f32 = 1_000.0;
 const TONE: Duration = Duration::from_millis(600);
+/// What 16 bits show of silence, in dBFS.
+const NOTHING: f32 = -96.0;
 /// How long the room is listened to before the tone.
 const QUIET: Duration = Duration::from_millis(500);
 /// How long the tone may take from the speaker to the microphone.
@@ -112,8 +114,8 @@ async fn test(out: Out, arguments: &Devices) -> Outcome<()> {
         })?;
     out.line(format!(
         "level in: {:.0} dBFS before the tone, {:.0} dBFS at its loudest",
-        found.quiet.rms.decibels(),
-        found.loudest.rms.decibels()
+        found.quiet.rms.decibels().max(NOTHING),
+        found.loudest.rms.decibels().max(NOTHING)
     ))?;
     out.object(&json!({
         "type": "test", "quiet_dbfs": found.quiet.rms.decibels(), "loudest_dbfs": found.loudest.rms.decibels(),
