@@ -169,6 +169,7 @@ async fn begin(
                 clock: clock.clone(),
                 trusted: true,
                 seed: arguments.seed,
+                transfer: prepared.transfer.take(),
                 ..agent::Options::default()
             };
             if let Some(keep) = &keep {

@@ -153,3 +153,57 @@ fn sound_on_standard_output_is_not_mixed_with_words() {
     let heard = bench.feed("transcribe - --json", &output.stdout);
     assert_eq!(heard.code, 0, "{}", heard.err);
 }
+
+#[test]
+fn one_agent_hands_over_to_another() {
+    let bench = Bench::new();
+    bench.file(
+        "agents/front.toml",
+        r#"
+name = "Front"
+[conversation_config.agent]
+first_message = "Front desk."
+[conversation_config.agent.prompt.built_in_tools.transfer_to_agent]
+name = "transfer_to_agent"
+[[conversation_config.agent.prompt.built_in_tools.transfer_to_agent.params.transfers]]
+agent_id = "sales"
+condition = "The caller wants to buy."
+enable_transferred_agent_first_message = true
+[duologue_script]
+start = "menu"
+[duologue_script.texts]
+repair = ["Sorry?"]
+repair_again = "Sorry, I do not follow."
+hints = "You can {{hints}}."
+[[duologue_script.anywhere]]
+said = ["sales [please]"]
+visit = "sales"
+[[duologue_script.state]]
+name = "menu"
+hints = ["ask for sales"]
+[[duologue_script.state.step]]
+listen = ["What is it?"]
+[[duologue_script.state]]
+name = "sales"
+[[duologue_script.state.step]]
+call = "transfer_to_agent"
+with = { agent_id = "sales" }
+"#,
+    );
+    bench.file(
+        "agents/sales.toml",
+        "[conversation_config.agent]\nfirst_message = \"This is sales.\"\n[conversation_config.agent.prompt]\nprompt = \"The cheapest bread costs two crowns.\"\n",
+    );
+    let talked = bench.feed(
+        "talk --text --agent front",
+        b"sales please\nwhat does the cheapest bread cost\n",
+    );
+    assert_eq!(talked.code, 0, "{}", talked.err);
+    assert!(talked.out.contains("agent: Front desk."), "{}", talked.out);
+    assert!(
+        talked.out.contains("agent: This is sales."),
+        "{}",
+        talked.out
+    );
+    assert!(talked.out.contains("two crowns"), "{}", talked.out);
+}

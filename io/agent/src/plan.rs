@@ -1,9 +1,11 @@
 //! One conversation's settings: the agent's configuration, what the language changes, and what the client may override.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use audio::Format;
-use protocol::agents::{AudioFormat, ClientEventKind, ConfigOverride, ErrorType, Initiation};
+use protocol::agents::{
+    AudioFormat, ClientEventKind, ConfigOverride, ErrorType, Initiation, Language,
+};
 use providers::{asr::Asr, tts::Tts};
 use serde_json::{Map, Value};
 use turn::{Eagerness, Patience};
@@ -103,15 +105,8 @@ impl Plan {
                 ("voice", basis.tts.name(), basis.tts.languages()),
             ];
             for (what, name, languages) in speech {
-                let base = language.split('-').next().unwrap_or_default();
-                if !languages.is_empty() && !languages.contains(&base) {
-                    return Err(Refusal::new(
-                        ErrorType::OverrideError,
-                        format!(
-                            "the {what} {name} does not speak {language:?}; it has {}",
-                            languages.join(", ")
-                        ),
-                    ));
+                if let Some(reason) = lacks(what, name, languages, &language) {
+                    return Err(Refusal::new(ErrorType::OverrideError, reason));
                 }
             }
         }
@@ -226,6 +221,27 @@ impl Plan {
             language,
         })
     }
+}
+
+/// Why a recogniser or a voice cannot be used in this language, with the names of those that can. None if it can; a
+/// provider that lists no languages takes any.
+pub(crate) fn lacks(what: &str, name: &str, languages: &[&str], wanted: &str) -> Option<String> {
+    let base = wanted.split('-').next().unwrap_or_default();
+    if languages.is_empty() || languages.contains(&base) {
+        return None;
+    }
+    let mut reason = format!(
+        "the {what} {name} lacks {wanted:?}, it has {}",
+        languages.join(", ")
+    );
+    if !matches!(Language::from(base), Language::Unknown(_)) {
+        let kind = if what == "voice" { "tts" } else { "asr" };
+        let _ = write!(
+            reason,
+            "; elevenlabs and openai have it (duologue_providers.{kind})"
+        );
+    }
+    Some(reason)
 }
 
 /// What a client is told when nobody says what: the contract's list, and what was heard of an interrupted reply. Programs

@@ -433,7 +433,7 @@ async fn a_language_nobody_speaks_is_refused_with_one_that_is_spoken() {
     let (_, code, reason) = begin(&house, german).await.refused().await;
     assert_eq!(code, 1008);
     assert!(
-        reason.contains("de") && reason.contains("en, fr"),
+        reason.contains("\"de\"") && reason.contains("en, fr; elevenlabs"),
         "{reason}"
     );
 }

@@ -25,6 +25,9 @@ try:  # The third generation renamed the module and one class.
 except ImportError:
     from elevenlabs.conversational_ai import conversation as sdk
 
+# Which generation this is; some tests have nothing to do with the SDK and run with one of them only.
+GENERATION = 3 if sdk.__name__.startswith("elevenlabs.agents") else 2
+
 Orchestrator = getattr(sdk, "OrchestratorConfig", None) or sdk.OnPremInitiationData
 
 

@@ -21,6 +21,7 @@ def memory(process):
         return int(file.read().split()[1]) * 4096
 
 
+@house.unittest.skipIf(house.GENERATION == 3, "done with the second generation")
 class Abuse(Case):
     environment = {"MAX_CONVERSATIONS": "200"}
 

@@ -63,6 +63,8 @@ pub(crate) struct Prepared {
     pub(crate) choices: Vec<Shown>,
     /// The embedded voice, for a scripted caller.
     pub(crate) voice: FliteVoice,
+    /// Finds the agents to whom this one hands over.
+    pub(crate) transfer: Option<agent::Resolver>,
 }
 
 /// Chooses and checks.
@@ -130,6 +132,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         .map_err(|error| Problem::failure("the agent's tools are not ready").because(error))?;
     let tools = shelf.named(&script.tools());
     let scripted: Arc<dyn Llm> = Arc::new(script);
+    let by_script = wanted.llm.is_empty() && matches!(llm_choice, LlmChoice::Scripted { .. });
     let llm: Arc<dyn Llm> = match llm_choice {
         LlmChoice::Scripted { .. } => Arc::clone(&scripted),
         LlmChoice::Remote(remote) => Arc::new(ChatCompletions::new(providers::openai::Settings {
@@ -146,6 +149,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         tts: vendors.tts(&engine, &wanted.tts)?,
     };
     Ok(Prepared {
+        transfer: Some(colleagues(settings.clone(), providers.clone(), by_script)),
         answerer: Answerer::Here(Box::new(Agent::new(
             entry.id,
             file.config,
@@ -155,6 +159,22 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         settings: client_settings(settings, arguments)?,
         choices,
         voice,
+    })
+}
+
+/// Agents by name, as `--agent` finds them, with the same ears and voice; each with its own script where scripts answer.
+fn colleagues(settings: Settings, providers: Providers, by_script: bool) -> agent::Resolver {
+    Arc::new(move |id| {
+        let entry = agents::find(&settings, id).ok()?;
+        let file = agents::load(&entry).ok()?;
+        let script = embedded::script::Scripted::from_toml(&file.text).ok()?;
+        let shelf = Shelf::open(script.variables(), None).ok()?;
+        let tools = shelf.named(&script.tools());
+        let mut providers = providers.clone();
+        if by_script {
+            providers.llm = Arc::new(script);
+        }
+        Some(Agent::new(entry.id, file.config, providers, tools))
     })
 }
 
@@ -171,6 +191,7 @@ fn elsewhere(settings: &Settings, arguments: &Talk, remote: Remote) -> Outcome<P
         },
     ];
     Ok(Prepared {
+        transfer: None,
         answerer: Answerer::There(Box::new(remote)),
         settings: client_settings(settings, arguments)?,
         choices,

@@ -24,6 +24,7 @@ use crate::{
     context::ToolResult,
     keypad::Keys,
     mocks,
+    plan::lacks,
     record::Fact,
     variables,
 };
@@ -462,15 +463,18 @@ impl Session {
             .and_then(Value::as_str)
             .ok_or("the argument language is missing")?;
         let providers = &self.inner.providers;
-        for (name, languages) in [
-            (providers.asr.name(), providers.asr.languages()),
-            (providers.tts.name(), providers.tts.languages()),
+        for (what, name, languages) in [
+            (
+                "recogniser",
+                providers.asr.name(),
+                providers.asr.languages(),
+            ),
+            ("voice", providers.tts.name(), providers.tts.languages()),
         ] {
-            if !languages.is_empty() && !languages.contains(&wanted) && !self.plan.text_only {
-                return Err(format!(
-                    "{name} does not speak {wanted}; it has {}",
-                    languages.join(", ")
-                ));
+            if !self.plan.text_only
+                && let Some(reason) = lacks(what, name, languages, wanted)
+            {
+                return Err(reason);
             }
         }
         if self.plan.language != wanted {
