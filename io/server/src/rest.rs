@@ -7,6 +7,7 @@ mod conversations;
 mod knowledge;
 mod scribe;
 mod secrets;
+mod simulate;
 mod start;
 mod stt;
 mod tools;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Router<Arc<House>> {
         .merge(knowledge::routes())
         .merge(secrets::routes())
         .merge(widget::routes())
+        .merge(simulate::routes())
 }
 
 /// What agents can do and know here.

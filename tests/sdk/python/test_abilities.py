@@ -235,6 +235,19 @@ class Abilities(Case):
         finally:
             call.close()
 
+    def test_an_agent_talks_with_a_simulated_user(self):
+        agent = self.agent({"tools": [self.stock_tool("none")]})
+        simulate = getattr(self.agents, "agents", self.agents).simulate_conversation
+        held = simulate(agent, simulation_specification={
+            "simulated_user_config": {"first_message": "how many are left in the warehouse", "language": "en",
+                                      "prompt": {"prompt": "You want a chain.", "llm": "gpt-4o"}},
+            "tool_mock_config": {"stock": {"default_return_value": "There are ninety.", "default_is_error": False}},
+            "dynamic_variables": {"shop": "north"}}, new_turns_limit=1)
+        said = [(turn.role, turn.message) for turn in held.simulated_conversation]
+        self.assertEqual(said[:2], [("agent", "Hello."), ("user", "how many are left in the warehouse")])
+        self.assertIn("There are ninety.", said[2][1])
+        self.assertEqual(held.simulated_conversation[2].tool_results[0].result_value, "There are ninety.")
+
     def test_a_page_may_show_a_public_agent(self):
         agent = self.agent({})
         widget = getattr(self.agents, "agents", self.agents).widget.get(agent)

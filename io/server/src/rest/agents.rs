@@ -55,6 +55,9 @@ async fn update(
     Body(changes): Body,
 ) -> Result<Json<Value>, Problem> {
     let agent = house.registry.update(&id, changes, now()).await?;
+    if let Some(records) = &house.records {
+        records.apply_retention(&agent.id, &agent.document).await;
+    }
     Ok(Json(agent.to_rest()))
 }
 
