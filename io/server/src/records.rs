@@ -181,6 +181,23 @@ impl Records {
         }
     }
 
+    /// Lets a changed agent's retention hold for the conversations it has had, if it says so.
+    pub(crate) async fn apply_retention(&self, agent: &str, document: &Value) {
+        let applies = "/platform_settings/privacy/apply_to_existing_conversations";
+        if document.pointer(applies).and_then(Value::as_bool) != Some(true) {
+            return;
+        }
+        let policy = Policy::of(document);
+        let (mut after, _) = policy.erasure(0);
+        if policy.zero_retention {
+            after = Some(0);
+        }
+        let conversations = self.shared.store.conversations();
+        if let Err(error) = conversations.keep_for(agent, after).await {
+            tracing::error!(%error, agent, "the agent's retention is not applied to what it has had");
+        }
+    }
+
     /// Looks at a conversation that is over, and keeps what is found.
     pub(crate) async fn analyse(&self, whole: &Whole, judge: &Judge) -> Result<(), StoreError> {
         let questions = analysis::Questions::of(&whole.agent_document);

@@ -28,7 +28,7 @@ use server::Server;
 
 /// A turn is on the disk this long after it was over, on a machine that has much else to do. Younger ones are counted, and may
 /// be missing.
-pub const GRACE: Duration = Duration::from_millis(1_500);
+pub const GRACE: Duration = Duration::from_secs(2);
 /// How long all webhooks may take once the server is left in peace. They are refused at random, so some take a few tries.
 const PATIENCE: Duration = Duration::from_mins(2);
 
