@@ -140,6 +140,11 @@ impl Hearing {
         }
     }
 
+    /// There is no recogniser any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     pub(super) fn patience(&self) -> Option<Instant> {
         self.owed.values().min().copied()
     }

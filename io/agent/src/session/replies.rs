@@ -130,10 +130,13 @@ impl Session {
 
     /// What is said to somebody who was not heard. Where there is no recogniser left, these are the last words.
     fn unheard_words(&mut self, id: ReplyId) -> String {
-        let Some(failure) = self.deaf.take() else {
+        if let Some(failure) = self.deaf.take() {
+            self.fatal.get_or_insert(failure);
+        }
+        // Also when these words were interrupted before: nobody would hear the answer.
+        if !self.hearing.as_ref().is_some_and(super::Hearing::is_gone) {
             return UNHEARD.to_owned();
-        };
-        self.fatal.get_or_insert(failure);
+        }
         self.tell(Input::AgentEnds { reply: id });
         DEAF.to_owned()
     }
