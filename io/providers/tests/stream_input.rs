@@ -198,7 +198,10 @@ async fn a_voice_that_says_nothing_is_given_up() {
     let server = Server::start(Fault::Hangs, stand_in).await;
     let voice = voice(&server).with_patience(Duration::from_millis(100));
     let (_, error) = speak(&voice, "Good morning.").await;
-    assert!(matches!(error, Some(ProviderError::TimedOut { .. })), "{error:?}");
+    assert!(
+        matches!(error, Some(ProviderError::TimedOut { .. })),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
