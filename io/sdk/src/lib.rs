@@ -12,6 +12,7 @@ mod known;
 mod relay;
 pub mod source;
 mod speaker;
+pub mod speech;
 mod story;
 mod tools;
 mod transport;

@@ -92,25 +92,7 @@ impl WebSocket {
         limit: Duration,
         liveness: Liveness,
     ) -> Result<Self, ConnectError> {
-        let host = address.url.host_str().unwrap_or_default().to_owned();
-        let opening = async {
-            match upgrade(&address, &host, address.subprotocol).await {
-                // Some compatible servers know no subprotocols.
-                Err(Refusal::NoSubprotocol) => upgrade(&address, &host, false).await,
-                result => result,
-            }
-        };
-        let stream = match timeout(limit, opening).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(Refusal::Error(error))) => return Err(error),
-            Ok(Err(Refusal::NoSubprotocol)) => {
-                return Err(ConnectError::NotAnAgent {
-                    host,
-                    reason: "it chose a subprotocol it was not offered".to_owned(),
-                });
-            }
-            Err(_) => return Err(ConnectError::TimedOut { host, after: limit }),
-        };
+        let stream = dial(&address, limit).await?;
         Ok(Self {
             stream,
             liveness,
@@ -317,6 +299,30 @@ impl Drop for WebSocket {
         if !self.is_over() {
             self.close(CloseCode::Normal, "");
         }
+    }
+}
+
+/// Opens a socket, within `limit` all told.
+pub(crate) async fn dial(
+    address: &Address<'_>,
+    limit: Duration,
+) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, ConnectError> {
+    let host = address.url.host_str().unwrap_or_default().to_owned();
+    let opening = async {
+        match upgrade(address, &host, address.subprotocol).await {
+            // Some compatible servers know no subprotocols.
+            Err(Refusal::NoSubprotocol) => upgrade(address, &host, false).await,
+            result => result,
+        }
+    };
+    match timeout(limit, opening).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(Refusal::Error(error))) => Err(error),
+        Ok(Err(Refusal::NoSubprotocol)) => Err(ConnectError::NotAnAgent {
+            host,
+            reason: "it chose a subprotocol it was not offered".to_owned(),
+        }),
+        Err(_) => Err(ConnectError::TimedOut { host, after: limit }),
     }
 }
 
