@@ -1,6 +1,10 @@
 //! Webhook tools against servers on real sockets that look at every request.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     collections::BTreeMap,

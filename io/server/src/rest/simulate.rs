@@ -20,7 +20,7 @@ use crate::{Begun, Call, Problem, StoredAgent, http::House, ids};
 const TURNS: u64 = 10;
 const MOST_TURNS: u64 = 50;
 /// How long either side may take for a turn.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What whoever plays the user says when there is nothing more to say.
 const END: &str = "[END]";
 

@@ -112,9 +112,8 @@ fn open(
             }
         };
         match end {
-            End::Done => writer.close(&mut reader, 1000, "").await,
             // The other side's close has its answer with this.
-            End::Gone => writer.close(&mut reader, 1000, "").await,
+            End::Done | End::Gone => writer.close(&mut reader, 1000, "").await,
             End::Wrong(message, error) => {
                 let event = TtsOutput::Error(TtsError {
                     message: message.clone(),
