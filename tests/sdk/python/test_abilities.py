@@ -90,7 +90,7 @@ def stock(request):
         return 200, "text/html", "<title>Returns</title><h1>Returns</h1><p>Bring it back within thirty days.</p>"
     if request["headers"].get("x-key") != "k-77":
         return 401, "application/json", "{}"
-    return 200, "application/json", json.dumps({"item": "chain", "left": 4, "token": "t-1"})
+    return 200, "application/json", '{"item":"chain","left":4,"token":"t-1"}'
 
 
 class Abilities(Case):
@@ -126,6 +126,17 @@ class Abilities(Case):
                                    "unit": {"type": "string", "constant_value": "pieces"}}, "required": ["item"]},
                                "request_headers": {"X-Key": {"secret_id": secret}}}}
 
+    def ask(self, call, question, wanted):
+        """Asks aloud, and again as people do when they were not understood, which happens on a busy machine."""
+        for patience in (12, 12, house.PATIENCE):
+            call.line.say(house.speech(question))
+            try:
+                return call.wait("agent", lambda text: wanted in text, patience)
+            except AssertionError as error:
+                missing = error
+                call.hear_out()
+        raise missing
+
     def test_a_secret_is_never_shown_and_cannot_be_deleted_under_its_user(self):
         secret = self.secret("Stock key", "k-77")
         tool = self.agents.tools.create(request={"tool_config": self.stock_tool(secret)})
@@ -150,12 +161,10 @@ class Abilities(Case):
         try:
             call.wait("agent")
             call.hear_out()
-            line.say(house.speech("how many are left in the warehouse"))
-            found = call.wait("agent", lambda text: '"left":4' in text.replace(" ", ""))
+            found = self.ask(call, "how many are left in the warehouse", '"left":4')
             self.assertNotIn("t-1", found, "what is sanitised is not shown")
             call.hear_out()
-            line.say(house.speech("find the saturday hours in the documents"))
-            found = call.wait("agent", lambda text: "closes at noon" in text)
+            found = self.ask(call, "find the saturday hours in the documents", "closes at noon")
             self.assertIn(f"{document.id}:0", found, "the passage is cited")
         finally:
             call.close()
