@@ -209,12 +209,12 @@ fn pitch(sound: &[f32]) -> Option<f32> {
         .iter()
         .map(|s| s * s)
         .sum();
-    for lag in SHORTEST..=LONGEST {
+    for (lag, alike) in alike.iter_mut().enumerate().skip(SHORTEST) {
         let from = LONGEST - lag;
         let (enters, leaves) = (sound[from], sound[from + WINDOW]);
         energy += enters * enters - leaves * leaves;
         let product: f32 = latest.iter().zip(&sound[from..]).map(|(a, b)| a * b).sum();
-        alike[lag] = product / (own * energy.max(1e-9)).sqrt();
+        *alike = product / (own * energy.max(1e-9)).sqrt();
     }
     let best = alike.iter().copied().fold(0.0, f32::max);
     if best < VOICED {
