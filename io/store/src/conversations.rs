@@ -19,7 +19,6 @@ const COLUMNS: &str = "id, agent, agent_name, user_id, status, source, text_only
 #[derive(Clone, Debug)]
 pub struct Conversations {
     pub(crate) writer: Pool,
-    pub(crate) bookkeeper: Pool,
     pub(crate) readers: Pool,
     pub(crate) blobs: Blobs,
     pub(crate) recordings: PathBuf,
@@ -417,7 +416,7 @@ impl Conversations {
         job: Option<&str>,
         next: &[NewJob],
     ) -> Result<(), StoreError> {
-        let mut transaction = dialect::begin(&self.bookkeeper).await?;
+        let mut transaction = dialect::begin(&self.writer).await?;
         let done = sqlx::query(
             "UPDATE conversations SET analysis = $2, call_successful = $3, summary = $4, title = $5, status = $6
              WHERE id = $1",

@@ -45,16 +45,6 @@ pub(crate) async fn writer(file: &Path) -> sqlx::Result<Pool> {
         .await
 }
 
-/// One connection for the bookkeeping of jobs. What it commits survives the process at once, and a power cut a moment later: a
-/// job that is then done again is what jobs must bear anyway, and conversations need not wait for the disk behind them.
-pub(crate) async fn bookkeeper(file: &Path) -> sqlx::Result<Pool> {
-    SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(Duration::from_secs(30))
-        .connect_with(options(file).synchronous(SqliteSynchronous::Normal))
-        .await
-}
-
 /// Connections that read, which never wait for the writer.
 pub(crate) async fn readers(file: &Path) -> sqlx::Result<Pool> {
     SqlitePoolOptions::new()

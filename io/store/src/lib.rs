@@ -73,7 +73,6 @@ pub struct Store {
 struct Shared {
     places: Places,
     writer: Pool,
-    bookkeeper: Pool,
     readers: Pool,
     log: Log,
     holder: Holder,
@@ -102,14 +101,12 @@ impl Store {
         let holder = Holder::new(&holders).map_err(StoreError::file(holders))?;
         let writer = dialect::writer(&places.database).await?;
         migrations::run(&writer).await?;
-        let bookkeeper = dialect::bookkeeper(&places.database).await?;
         let readers = dialect::readers(&places.database).await?;
         Ok(Self {
             shared: Arc::new(Shared {
                 log: Log::start(writer.clone(), holder.name.clone()),
                 places,
                 writer,
-                bookkeeper,
                 readers,
                 holder,
             }),
@@ -144,7 +141,6 @@ impl Store {
         let places = &self.shared.places;
         Conversations {
             writer: self.shared.writer.clone(),
-            bookkeeper: self.shared.bookkeeper.clone(),
             readers: self.shared.readers.clone(),
             blobs: self.blobs(),
             recordings: places.recordings.clone(),
@@ -156,7 +152,7 @@ impl Store {
     /// What is still to be done.
     pub fn jobs(&self) -> Jobs {
         Jobs {
-            writer: self.shared.bookkeeper.clone(),
+            writer: self.shared.writer.clone(),
             readers: self.shared.readers.clone(),
             holder: self.shared.holder.name.clone(),
             holders: self.shared.places.folder.join("holders"),
@@ -176,7 +172,6 @@ impl Store {
         // It is closed already when nobody answers.
         let _ = self.shared.log.flush().await;
         self.shared.readers.close().await;
-        self.shared.bookkeeper.close().await;
         self.shared.writer.close().await;
     }
 }
