@@ -34,6 +34,10 @@ enum Part<'a> {
 }
 
 impl<'a> Form<'a> {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers and words alike are said where they are made"
+    )]
     pub(crate) fn text(mut self, name: &str, value: impl ToString) -> Self {
         let part = Part::Text(value.to_string());
         self.parts.push((name.to_owned(), part));
