@@ -133,11 +133,11 @@ async fn serve(stream: TcpStream, book: &Mutex<Book>) -> io::Result<()> {
         }
         let mut body = vec![0; length.min(LONGEST)];
         stream.read_exact(&mut body).await?;
-        match book
+        let taken = book
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take(&signature, &delivery, &body)
-        {
+            .take(&signature, &delivery, &body);
+        match taken {
             Some(status) => {
                 let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
                 stream.get_mut().write_all(answer.as_bytes()).await?;
