@@ -258,7 +258,7 @@ async fn run(
     if let Some(event) = first {
         session.on_client(event).await;
     }
-    session.converse().await
+    Box::pin(session.converse()).await
 }
 
 /// An identity nobody can guess: the standard library's hasher keys are random per process and instance.

@@ -27,7 +27,7 @@ use providers::{
 use serde_json::{Value, json};
 
 /// Nothing here takes as long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// For servers that never answer.
 const IMPATIENCE: Duration = Duration::from_millis(300);
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const KEY: &str = "sk-made-up-key";
 
 /// Nothing here takes as long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// For servers that never answer.
 const IMPATIENCE: Duration = Duration::from_millis(300);
 
@@ -232,6 +232,7 @@ async fn a_call_and_its_result_go_there_and_back() {
 
 #[tokio::test]
 async fn every_way_to_fail_is_one_error_of_its_kind() {
+    type Is = fn(&ProviderError) -> bool;
     let refused = |status: &str, body: &str| {
         Answer::close(vec![format!(
             "HTTP/1.1 {status}\r\nretry-after-ms: 1500\r\ncontent-length: {}\r\n\r\n{body}",
@@ -239,7 +240,6 @@ async fn every_way_to_fail_is_one_error_of_its_kind() {
         )])
     };
     let broken = |bodies: &[Value]| Answer::close(stream(bodies));
-    type Is = fn(&ProviderError) -> bool;
     let cases: Vec<(Answer, Is)> = vec![
         (
             refused(

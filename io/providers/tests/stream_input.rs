@@ -152,14 +152,9 @@ async fn a_clause_sounds_before_the_next_is_written() {
         }
     }
     session.input.send(tts::Input::End).await.unwrap();
-    loop {
-        match session.events.recv().await.unwrap().unwrap() {
-            tts::Event::Chunk(chunk) => {
-                let said: String = chunk.alignment.into_iter().map(|word| word.text).collect();
-                assert_eq!(said.trim(), "", "only the last space");
-            }
-            tts::Event::Done => break,
-        }
+    while let tts::Event::Chunk(chunk) = session.events.recv().await.unwrap().unwrap() {
+        let said: String = chunk.alignment.into_iter().map(|word| word.text).collect();
+        assert_eq!(said.trim(), "", "only the last space");
     }
     let seen = server.notes.seen();
     assert!(seen.contains(&"voice a%2Fb".to_owned()), "{seen:?}");

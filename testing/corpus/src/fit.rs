@@ -112,8 +112,8 @@ fn logistic(rows: &[&Row]) -> [f64; COUNT] {
             let miss = f64::from(u8::from(row.over)) - p;
             for i in 0..COUNT {
                 slope[i] += miss * row.features[i];
-                for j in 0..COUNT {
-                    bend[i][j] += p * (1.0 - p) * row.features[i] * row.features[j];
+                for (bend, other) in bend[i].iter_mut().zip(row.features) {
+                    *bend += p * (1.0 - p) * row.features[i] * other;
                 }
             }
         }

@@ -120,7 +120,7 @@ mod tests {
             retry_after: Some(Duration::from_secs(90)),
         };
         health.failed(1, &limited);
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         assert_eq!(health.order(), [0, 2, 1]);
         health.worked(1);
         assert_eq!(health.order(), [0, 1, 2]);

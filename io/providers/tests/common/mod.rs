@@ -1,5 +1,11 @@
 //! Stand-ins for vendors' wires, on real sockets.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
 
 pub mod http;
 pub mod ws;

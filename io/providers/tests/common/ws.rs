@@ -75,9 +75,8 @@ impl Notes {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
         };
-        if tokio::time::timeout(super::LIMIT, wait).await.is_err() {
-            panic!("{what} was not seen: {:?}", self.seen());
-        }
+        let seen = tokio::time::timeout(super::LIMIT, wait).await.is_ok();
+        assert!(seen, "{what} was not seen: {:?}", self.seen());
     }
 
     /// Nothing was wrong.
