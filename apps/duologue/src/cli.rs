@@ -352,7 +352,7 @@ pub(crate) enum AgentsCommand {
         /// The file
         file: PathBuf,
     },
-    /// Bring agents of the ElevenLabs account (or of ELEVENLABS_BASE_URL) into the agents folder
+    /// Bring agents of the ElevenLabs account (or of `ELEVENLABS_BASE_URL`) into the agents folder
     #[command(
         after_help = "Examples:\n  duologue agents pull\n  duologue agents pull agent_0123 --force\n  ELEVENLABS_BASE_URL=http://127.0.0.1:8000 duologue agents pull receptionist\n\nWhat changed on both sides since is not touched, unless --force says so."
     )]
@@ -364,7 +364,7 @@ pub(crate) enum AgentsCommand {
         #[arg(long)]
         force: bool,
     },
-    /// Bring agents of the agents folder to the ElevenLabs account (or to ELEVENLABS_BASE_URL)
+    /// Bring agents of the agents folder to the ElevenLabs account (or to `ELEVENLABS_BASE_URL`)
     #[command(
         after_help = "Examples:\n  duologue agents push\n  duologue agents push agents/mine.toml\n\nA file that came from nowhere becomes a new agent. What changed on both sides since is not touched, unless --force\nsays so."
     )]

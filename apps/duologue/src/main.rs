@@ -71,7 +71,7 @@ fn run(cli: Cli) -> Outcome<()> {
         .map_err(|e| Problem::failure("could not start").because_io(&e))?;
     let result = runtime.block_on(async {
         match cli.command {
-            Command::Talk(arguments) => talk::run(&context, &arguments).await,
+            Command::Talk(arguments) => Box::pin(talk::run(&context, &arguments)).await,
             Command::Speak(arguments) => commands::speak::run(&context, &arguments).await,
             Command::Transcribe(arguments) => commands::transcribe::run(&context, &arguments).await,
             Command::Voices(arguments) => commands::voices::run(&context, &arguments),

@@ -21,7 +21,7 @@ use serde_json::Value;
 use soundcard::{Recorder, SoundSystem};
 
 /// A guard against hanging; nothing is measured with it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where the caller's voice goes in.
 const VOICE: &str = "module-null-sink sink_name=voice rate=48000 channels=1";

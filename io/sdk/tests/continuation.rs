@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::timeout};
 
 /// Far longer than anything here takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn metadata(id: &str) -> Value {
     json!({"type": "conversation_initiation_metadata", "conversation_initiation_metadata_event": {

@@ -42,11 +42,7 @@ where
     let holding = tokio::spawn(async move {
         let (socket, _) = listener.accept().await.unwrap();
         let mut path = String::new();
-        #[expect(
-            clippy::result_large_err,
-            clippy::unnecessary_wraps,
-            reason = "as the library wants it"
-        )]
+        #[expect(clippy::result_large_err, reason = "as the library wants it")]
         let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
             path = request.uri().to_string();
             assert_eq!(request.headers()["xi-api-key"], "sk_hush");

@@ -141,10 +141,6 @@ impl Records {
             .clone()
     }
 
-    pub(crate) fn keeps(&self) -> bool {
-        self.shared.keep
-    }
-
     pub(crate) fn models(&self) -> &[Model] {
         &self.shared.models
     }

@@ -78,7 +78,7 @@ fn named(id: &str, name: &str, arguments: Value) -> Event {
     })
 }
 
-fn turn(settings: Value) -> Value {
+fn turn(settings: &Value) -> Value {
     json!({"conversation_config": {"turn": settings}})
 }
 
@@ -210,7 +210,7 @@ async fn a_detected_language_changes_the_ears() {
 
 /// How many frames of silence it takes until the turn is the agent's.
 async fn patience(settings: Value, level: i16) -> u32 {
-    let house = house(turn(settings), brain).await;
+    let house = house(turn(&settings), brain).await;
     let mut caller = begin(&house, json!({})).await;
     next(&mut caller, "audio").await;
     let mut mouth = Mouth::new("pcm_16000");
@@ -236,7 +236,7 @@ async fn who_spells_is_given_time_unless_the_agent_says_otherwise() {
 #[tokio::test]
 async fn a_slow_answer_is_bridged_by_the_agents_filler() {
     let house = house(
-        turn(json!({"soft_timeout_config": {"timeout_seconds": 0.5, "message": "Let me see."}})),
+        turn(&json!({"soft_timeout_config": {"timeout_seconds": 0.5, "message": "Let me see."}})),
         brain,
     )
     .await;
@@ -255,7 +255,7 @@ async fn a_slow_answer_is_bridged_by_the_agents_filler() {
 
 #[tokio::test]
 async fn a_silent_caller_is_asked_and_an_active_one_is_not() {
-    let house = house(turn(json!({"turn_timeout": 1})), brain).await;
+    let house = house(turn(&json!({"turn_timeout": 1})), brain).await;
     let mut caller = begin(&house, text_only()).await;
     next(&mut caller, "agent_response").await;
     // Twice as long as the agent waits.
@@ -289,7 +289,7 @@ async fn an_agent_without_a_greeting_speaks_up_after_its_initial_wait() {
 #[tokio::test]
 async fn silence_ends_a_spoken_call_with_1000() {
     let house = house(
-        turn(json!({"turn_timeout": -1, "silence_end_call_timeout": 1})),
+        turn(&json!({"turn_timeout": -1, "silence_end_call_timeout": 1})),
         brain,
     )
     .await;
@@ -340,7 +340,7 @@ async fn interrupts(changes: Value, level: i16) -> bool {
 async fn terms_to_ignore_do_not_interrupt() {
     assert!(
         !interrupts(
-            turn(json!({"interruption_ignore_terms": ["Alright then"]})),
+            turn(&json!({"interruption_ignore_terms": ["Alright then"]})),
             ALRIGHT
         )
         .await
@@ -389,7 +389,7 @@ async fn of_contextual_updates_the_newest_of_each_id_counts() {
 
 #[tokio::test]
 async fn who_asked_for_a_moment_is_not_prompted_at_once() {
-    let house = house(turn(json!({"turn_timeout": -1})), brain).await;
+    let house = house(turn(&json!({"turn_timeout": -1})), brain).await;
     let mut caller = begin(&house, json!({})).await;
     next(&mut caller, "audio").await;
     say(&mut caller, "one moment").await;

@@ -234,6 +234,7 @@ async fn conversations_are_found_by_what_they_have_in_common() {
     assert_eq!(ids(&store, rated).await, ["conv_b"]);
 }
 
+#[expect(clippy::too_many_lines, reason = "one row for each way to look")]
 #[tokio::test]
 async fn findings_are_kept_with_the_end_of_their_job_and_can_be_looked_for() {
     let home = tempfile::tempdir().unwrap();
@@ -292,19 +293,40 @@ async fn findings_are_kept_with_the_end_of_their_job_and_can_be_looked_for() {
     };
     for (filter, found) in [
         (
-            look(FindingKind::Criterion, "polite", Compare::Equal("success".to_owned())),
+            look(
+                FindingKind::Criterion,
+                "polite",
+                Compare::Equal("success".to_owned()),
+            ),
             true,
         ),
         (
-            look(FindingKind::Criterion, "polite", Compare::NotEqual("success".to_owned())),
+            look(
+                FindingKind::Criterion,
+                "polite",
+                Compare::NotEqual("success".to_owned()),
+            ),
             false,
         ),
-        (look(FindingKind::Datum, "count", Compare::Greater(2.0)), true),
-        (look(FindingKind::Datum, "count", Compare::AtLeast(3.0)), true),
-        (look(FindingKind::Datum, "count", Compare::Less(3.0)), false),
-        (look(FindingKind::Datum, "count", Compare::AtMost(3.0)), true),
         (
-            look(FindingKind::Datum, "count", Compare::In(vec!["3".to_owned()])),
+            look(FindingKind::Datum, "count", Compare::Greater(2.0)),
+            true,
+        ),
+        (
+            look(FindingKind::Datum, "count", Compare::AtLeast(3.0)),
+            true,
+        ),
+        (look(FindingKind::Datum, "count", Compare::Less(3.0)), false),
+        (
+            look(FindingKind::Datum, "count", Compare::AtMost(3.0)),
+            true,
+        ),
+        (
+            look(
+                FindingKind::Datum,
+                "count",
+                Compare::In(vec!["3".to_owned()]),
+            ),
             true,
         ),
         (look(FindingKind::Datum, "name", Compare::Exists), false),

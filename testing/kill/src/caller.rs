@@ -77,7 +77,7 @@ async fn one(
     let event = &metadata["conversation_initiation_metadata_event"];
     ledger.id = event["conversation_id"].as_str().map(str::to_owned);
     ledger.turns.push(answer(&mut socket).await?);
-    for _ in 0..1 + chance.below(4) {
+    for _ in 0..=chance.below(4) {
         let (a, b) = (2 + chance.below(18), 2 + chance.below(18));
         let text = format!("What is {a} times {b}?");
         say(

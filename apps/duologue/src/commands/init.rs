@@ -1,7 +1,9 @@
 //! `duologue init`: a key, an agent and a microphone, asked for once and kept in `.env`.
 
 use std::{
-    env, fs,
+    env,
+    fmt::Write as _,
+    fs,
     io::{self, BufRead as _, IsTerminal as _, Write as _},
     path::Path,
     time::Duration,
@@ -262,7 +264,7 @@ fn keep(path: &Path, values: &[(&Key, &str)], force: bool) -> Outcome<()> {
                     .because("it would be lost")
                     .fix("add --force to replace it, or take the line out"));
                 }
-                text.push_str(&format!("{}={value}\n", name.unwrap_or(key.name)));
+                let _ = writeln!(text, "{}={value}", name.unwrap_or(key.name));
             }
             None => {
                 text.push_str(line);
@@ -271,7 +273,7 @@ fn keep(path: &Path, values: &[(&Key, &str)], force: bool) -> Outcome<()> {
         }
     }
     for (key, value) in left {
-        text.push_str(&format!("{}={value}\n", key.name));
+        let _ = writeln!(text, "{}={value}", key.name);
     }
     files::replace(path, text.as_bytes(), 0o600).map_err(|error| failed(&error))
 }

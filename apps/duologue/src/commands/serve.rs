@@ -176,6 +176,7 @@ struct Equip {
 }
 
 type Made = (Wanted, Arc<dyn Asr>, Arc<dyn Tts>);
+type EarsAndVoice = (Arc<dyn Asr>, Arc<dyn Tts>);
 
 /// So many different wishes are remembered; agents of one house seldom have more than two.
 const MOST_MADE: usize = 64;
@@ -287,10 +288,7 @@ impl server::Engine for Equip {
 
 impl Equip {
     /// Made once for all conversations that want the same, for they remember who failed.
-    fn ears_and_voice(
-        &self,
-        wanted: &Wanted,
-    ) -> Result<(Arc<dyn Asr>, Arc<dyn Tts>), ProviderError> {
+    fn ears_and_voice(&self, wanted: &Wanted) -> Result<EarsAndVoice, ProviderError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let known = made
             .iter()

@@ -23,31 +23,7 @@ pub(crate) async fn run(context: &Context, arguments: &Speak) -> Outcome<()> {
         voice: context.settings.get(keys::VOICE).map(str::to_owned),
         speed: arguments.speed,
     };
-    let lines = match (&arguments.script, &arguments.text) {
-        (Some(path), _) => {
-            let name = path.display().to_string();
-            let lines = script::parse(&name, &files::read_text(path)?)?;
-            if let Some(line) = lines.iter().find(|line| line.cue.needs_agent()) {
-                return Err(Problem::usage(format!("{name}:{} has no time", line.number))
-                    .because("it waits for an agent, and a recording has none")
-                    .fix("write `at 4.5s: …` or `wait 2s: …`, or let an agent answer: duologue talk --caller FILE"));
-            }
-            lines
-        }
-        (None, text) => {
-            let text = files::text_argument(text.as_deref().unwrap_or("-"))?;
-            if text.trim().is_empty() {
-                return Err(Problem::usage("there is nothing to say")
-                    .because("the text is empty")
-                    .fix("give a text: duologue speak \"Hello.\" --output hello.wav"));
-            }
-            vec![Line {
-                number: 1,
-                cue: Cue::Wait(Duration::ZERO),
-                text,
-            }]
-        }
-    };
+    let lines = lines(arguments)?;
     let out = if files::is_pipe(&arguments.output) {
         context.out.aside()
     } else {
@@ -121,4 +97,33 @@ pub(crate) async fn run(context: &Context, arguments: &Speak) -> Outcome<()> {
         out.line(format!("{}: {seconds:.1} s", path.display()))?;
     }
     out.object(&json!({ "type": "spoken", "file": path, "seconds": seconds }))
+}
+
+/// What is to be said, and when.
+fn lines(arguments: &Speak) -> Outcome<Vec<Line>> {
+    Ok(match (&arguments.script, &arguments.text) {
+        (Some(path), _) => {
+            let name = path.display().to_string();
+            let lines = script::parse(&name, &files::read_text(path)?)?;
+            if let Some(line) = lines.iter().find(|line| line.cue.needs_agent()) {
+                return Err(Problem::usage(format!("{name}:{} has no time", line.number))
+                    .because("it waits for an agent, and a recording has none")
+                    .fix("write `at 4.5s: …` or `wait 2s: …`, or let an agent answer: duologue talk --caller FILE"));
+            }
+            lines
+        }
+        (None, text) => {
+            let text = files::text_argument(text.as_deref().unwrap_or("-"))?;
+            if text.trim().is_empty() {
+                return Err(Problem::usage("there is nothing to say")
+                    .because("the text is empty")
+                    .fix("give a text: duologue speak \"Hello.\" --output hello.wav"));
+            }
+            vec![Line {
+                number: 1,
+                cue: Cue::Wait(Duration::ZERO),
+                text,
+            }]
+        }
+    })
 }

@@ -25,10 +25,6 @@ use server::{
 /// An agent whose client has the dice.
 const GAMBLER: &str = include_str!("gambler.toml");
 
-/// What callers may have otherwise.
-const ALLOWED: &str = "[platform_settings.overrides.conversation_config_override]\n\
-    agent = { first_message = true }\nconversation = { text_only = true }\n";
-
 struct Equip(Engine);
 
 impl server::Engine for Equip {
@@ -64,10 +60,7 @@ pub async fn serve(keys: &str) -> String {
     ));
     let mut bundled: Vec<_> = embedded::agents::ALL
         .iter()
-        .map(|agent| {
-            let text = format!("{}\n{ALLOWED}", agent.toml);
-            StoredAgent::from_file(agent.id, &text, Origin::Bundled).unwrap()
-        })
+        .map(|agent| StoredAgent::from_file(agent.id, agent.toml, Origin::Bundled).unwrap())
         .collect();
     bundled.push(StoredAgent::from_file("gambler", GAMBLER, Origin::Bundled).unwrap());
     let registry = Registry::open(bundled, None, Arc::new(Nowhere))

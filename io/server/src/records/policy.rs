@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    fn policy(privacy: Value) -> Policy {
+    fn policy(privacy: &Value) -> Policy {
         Policy::of(&json!({"platform_settings": {"privacy": privacy}}))
     }
 
@@ -80,17 +80,17 @@ mod tests {
         assert_eq!(Policy::of(&json!({})), Policy::default());
         let privacy =
             json!({"retention_days": -1, "record_voice": "maybe", "zero_retention_mode": null});
-        assert_eq!(policy(privacy), Policy::default());
+        assert_eq!(policy(&privacy), Policy::default());
         assert_eq!(Policy::default().erasure(5), (None, None));
     }
 
     #[test]
     fn days_are_counted_from_the_beginning() {
-        let two = policy(json!({"retention_days": 2}));
+        let two = policy(&json!({"retention_days": 2}));
         assert_eq!(two.erasure(5), (Some(2 * DAY + 5), None));
-        let sound = policy(json!({"retention_days": 2, "delete_audio": true}));
+        let sound = policy(&json!({"retention_days": 2, "delete_audio": true}));
         assert_eq!(sound.erasure(5), (None, Some(2 * DAY + 5)));
-        let at_once = policy(json!({"delete_transcript_and_pii": true, "delete_audio": true}));
+        let at_once = policy(&json!({"delete_transcript_and_pii": true, "delete_audio": true}));
         assert_eq!(at_once.erasure(5), (Some(5), None));
     }
 }

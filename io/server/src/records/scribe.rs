@@ -117,39 +117,48 @@ impl Scribe {
     }
 }
 
-impl Recorder for Scribe {
-    fn record(&self, conversation: &str, at: Moment, fact: Fact<'_>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = &mut *state;
-        let when = micros(at.since_start());
-        if let Fact::Started {
+impl Scribe {
+    /// The beginning, once: an agent that hands over begins anew, the conversation does not.
+    fn began(&self, state: &mut State, fact: &Fact<'_>) -> Option<Began> {
+        let Fact::Started {
             agent,
             user,
             wall,
             language,
             text_only,
         } = fact
-        {
-            // An agent that hands over begins anew; the conversation does not.
-            if std::mem::replace(&mut state.began, true) {
-                return;
-            }
-            let started = now();
-            let (erase, erase_sound) = self.policy.erasure(started);
-            let began = Began {
-                agent: agent.to_owned(),
-                user: user.map(str::to_owned),
-                text_only,
-                language: language.to_owned(),
-                started,
-                wall: wall.to_owned(),
-                erase,
-                erase_sound,
-                ..self.began.clone()
-            };
-            return self.write(state, conversation, Entry::Began(Box::new(began)));
+        else {
+            return None;
+        };
+        if std::mem::replace(&mut state.began, true) {
+            return None;
         }
+        let started = now();
+        let (erase, erase_sound) = self.policy.erasure(started);
+        Some(Began {
+            agent: (*agent).to_owned(),
+            user: user.map(str::to_owned),
+            text_only: *text_only,
+            language: (*language).to_owned(),
+            started,
+            wall: (*wall).to_owned(),
+            erase,
+            erase_sound,
+            ..self.began.clone()
+        })
+    }
+}
+
+impl Recorder for Scribe {
+    fn record(&self, conversation: &str, at: Moment, fact: Fact<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
+        let when = micros(at.since_start());
         let entry = match fact {
+            Fact::Started { .. } => match self.began(state, &fact) {
+                Some(began) => Entry::Began(Box::new(began)),
+                None => return,
+            },
             Fact::UserTurn { text } => Entry::Turn(Turn {
                 number: next(&mut state.number),
                 at: when,

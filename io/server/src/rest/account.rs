@@ -94,10 +94,10 @@ async fn plan(house: &House) -> Result<Value, Problem> {
 
 async fn models(State(house): House_, headers: HeaderMap) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let models = house.records.as_ref().map(|records| records.models());
+    let models = house.records.as_ref().map(crate::records::Records::models);
     let models = models
         .unwrap_or_default()
         .iter()
-        .map(|model| model.to_rest());
+        .map(crate::records::Model::to_rest);
     Ok(Json(models.collect()))
 }

@@ -59,7 +59,7 @@ impl Done {
 pub(super) async fn pull(context: &Context, wanted: &[String], force: bool) -> Outcome<()> {
     let account = account::of(&context.settings)?;
     let host = account::host(&account);
-    let locals = locals(context)?;
+    let locals = locals(context);
     let ids = if wanted.is_empty() {
         all(&account).await?
     } else {
@@ -119,7 +119,7 @@ pub(super) async fn pull(context: &Context, wanted: &[String], force: bool) -> O
 pub(super) async fn push(context: &Context, wanted: &[String], force: bool) -> Outcome<()> {
     let account = account::of(&context.settings)?;
     let host = account::host(&account);
-    let mut locals = locals(context)?;
+    let mut locals = locals(context);
     if wanted.is_empty() {
         locals.retain(|local| {
             local
@@ -276,12 +276,12 @@ async fn create(account: &Account, local: &Local) -> Outcome<String> {
 }
 
 /// The files of the folder. One that cannot be read is nobody's agent and stays as it is.
-fn locals(context: &Context) -> Outcome<Vec<Local>> {
-    Ok(agents::all(&context.settings)
+fn locals(context: &Context) -> Vec<Local> {
+    agents::all(&context.settings)
         .iter()
         .filter(|entry| entry.path.is_some())
         .filter_map(|entry| read(entry).ok())
-        .collect())
+        .collect()
 }
 
 fn read(entry: &Entry) -> Outcome<Local> {
