@@ -156,11 +156,11 @@ fn a_context_update_renews_the_speculation() {
             1.76  think 1: in case
             1.95  cancel 1
             1.95  think 2: in case
-            3.61  user: tell me a joke
-            3.61  adopt 2
-            3.81  play 2
-            5.43  2 finished
-            5.43  listen
+            3.33  user: tell me a joke
+            3.33  adopt 2
+            3.53  play 2
+            5.15  2 finished
+            5.15  listen
         "#]],
     );
 }
@@ -171,11 +171,11 @@ fn without_speculation_the_answer_begins_with_the_turn() {
         "speculative: off | user: hello there | agent: Hello.",
         expect![[r#"
             0.00  listen
-            2.88  user: hello there
-            2.88  think 1: answer
-            3.27  play 1
-            3.66  1 finished
-            3.66  listen
+            2.64  user: hello there
+            2.64  think 1: answer
+            3.03  play 1
+            3.42  1 finished
+            3.42  listen
         "#]],
     );
 }
@@ -784,11 +784,11 @@ fn an_llm_that_hangs_fails_and_the_floor_is_open() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            2.88  user: hello there
-            2.88  adopt 1
-            5.88  cancel 1
-            5.88  1 failed
-            5.88  listen
+            2.64  user: hello there
+            2.64  adopt 1
+            5.64  cancel 1
+            5.64  1 failed
+            5.64  listen
         "#]],
     );
 }
@@ -801,12 +801,12 @@ fn an_llm_that_fails_after_some_words_has_said_them() {
             0.00  listen
             1.58  think 1: in case
             1.82  cancel 1
-            2.88  user: hello there
-            2.88  think 2: answer
-            3.33  play 2
-            3.88  cancel 2
-            3.88  2 failed after: Hello to
-            3.88  listen
+            2.64  user: hello there
+            2.64  think 2: answer
+            3.09  play 2
+            3.64  cancel 2
+            3.64  2 failed after: Hello to
+            3.64  listen
         "#]],
     );
 }
@@ -818,11 +818,11 @@ fn a_voice_that_hangs_fails_and_the_floor_is_open() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            2.88  user: hello there
-            2.88  adopt 1
-            5.88  cancel 1
-            5.88  1 failed
-            5.88  listen
+            2.64  user: hello there
+            2.64  adopt 1
+            5.64  cancel 1
+            5.64  1 failed
+            5.64  listen
         "#]],
     );
 }
@@ -834,11 +834,11 @@ fn lost_reports_are_given_up_after_the_grace() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            2.88  user: hello there
-            2.88  adopt 1
-            3.09  play 1
-            5.94  1 finished
-            5.94  listen
+            2.64  user: hello there
+            2.64  adopt 1
+            2.85  play 1
+            5.70  1 finished
+            5.70  listen
         "#]],
     );
 }
@@ -850,10 +850,10 @@ fn an_empty_reply_is_over_at_once() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            2.88  user: hello there
-            2.88  adopt 1
-            2.88  1 finished
-            2.88  listen
+            2.64  user: hello there
+            2.64  adopt 1
+            2.64  1 finished
+            2.64  listen
         "#]],
     );
 }
