@@ -244,14 +244,17 @@ pub(crate) struct Conversations {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConversationsCommand {
     /// List conversations, the newest first
+    #[command(after_help = "Example:\n  duologue conversations list --with assistant")]
     List(ListConversations),
     /// Show what was said, done and found in a conversation
+    #[command(after_help = "Example:\n  duologue conversations show conv_0123")]
     Show {
         /// Its id
         #[arg(value_name = "CONVERSATION")]
         conversation: String,
     },
     /// Write a conversation's recording: stereo, left the caller, right the agent as it was heard
+    #[command(after_help = "Example:\n  duologue conversations audio conv_0123 --output call.wav")]
     Audio {
         /// Its id
         #[arg(value_name = "CONVERSATION")]
@@ -261,6 +264,7 @@ pub(crate) enum ConversationsCommand {
         output: PathBuf,
     },
     /// Write conversations as JSON lines, whole
+    #[command(after_help = "Example:\n  duologue conversations export --output all.jsonl")]
     Export {
         /// The file [default: standard output]
         #[arg(long, short, value_name = "FILE.jsonl")]
@@ -270,6 +274,7 @@ pub(crate) enum ConversationsCommand {
     },
     /// Feed a conversation's journal to the machine of today and show the first decision that differs; or let its caller
     /// speak to another agent
+    #[command(after_help = "Example:\n  duologue conversations replay conv_0123 --agent receptionist")]
     Replay {
         /// Its id
         #[arg(value_name = "CONVERSATION")]
@@ -282,6 +287,7 @@ pub(crate) enum ConversationsCommand {
         output: Option<PathBuf>,
     },
     /// Forget a conversation, its recording and its journal
+    #[command(after_help = "Example:\n  duologue conversations delete conv_0123")]
     Delete {
         /// Its id
         #[arg(value_name = "CONVERSATION")]
