@@ -369,7 +369,11 @@ impl Ledger {
             } else {
                 Duration::ZERO
             };
-            at = at.max(entry.sent) + entry.left(begun);
+            let left = entry.left(begun);
+            // A chunk without sound ends nothing later, whenever it was sent.
+            if !left.is_zero() {
+                at = at.max(entry.sent) + left;
+            }
         }
         Some(at + self.latency)
     }

@@ -77,6 +77,14 @@ fn a_late_chunk_sounds_when_it_arrives() {
 }
 
 #[test]
+fn a_late_chunk_without_sound_ends_nothing_later() {
+    let mut ledger = Ledger::new(ms(50));
+    ledger.push(at(0), Chunk::new(1, 1, ms(100)));
+    ledger.push(at(120), Chunk::new(1, 2, ms(0)));
+    assert_eq!(ledger.ends_at(at(120)), Some(at(150)));
+}
+
+#[test]
 fn the_clock_stops_while_ducked() {
     let mut ledger = spoken(0);
     ledger.pause(at(500));
