@@ -57,15 +57,14 @@ impl TlsTrouble {
     pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
         while let Some(error) = next {
-            // An `io::Error` does not name what it wraps as its source.
-            let wrapped = error
-                .downcast_ref::<io::Error>()
-                .and_then(io::Error::get_ref)
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            if let Some(error) = wrapped.or_else(|| error.downcast_ref()) {
+            if let Some(error) = error.downcast_ref() {
                 return Some(Self::of(error));
             }
-            next = error.source();
+            // An `io::Error` does not name what it wraps as its source; it may wrap another of its kind.
+            next = match error.downcast_ref().and_then(io::Error::get_ref) {
+                Some(wrapped) => Some(wrapped),
+                None => error.source(),
+            };
         }
         None
     }
