@@ -477,9 +477,12 @@ async fn no_turn_is_lost_where_another_provider_stands_behind() {
         wrong.extend(unless(report.ended.is_none(), "it ended"));
         wrong.extend(unless(report.errors.is_empty(), "an error was told"));
         let answers = report.said.iter().filter(|text| *text == ANSWER).count();
-        if part == Part::Llm && matches!(fault, Fault::Closes | Fault::Stalls) {
+        if part == Part::Llm && fault == Fault::Stalls {
             // Half a sentence was said already; it is not said twice, and the caller is told.
             wrong.extend(unless(report.apologised(), "it broke off without a word"));
+        } else if part == Part::Llm && fault == Fault::Closes && report.apologised() {
+            // The same, unless it hung up before the caller heard anything. It is not asked first again.
+            wrong.extend(unless(answers == 1, "the second answer is missing"));
         } else {
             wrong.extend(unless(answers == 2, "an answer is missing"));
             wrong.extend(unless(!report.apologised(), "nothing to be sorry for"));

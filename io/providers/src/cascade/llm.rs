@@ -96,10 +96,7 @@ impl Inner {
         index: usize,
         mut events: Generation,
     ) -> Result<(), ProviderError> {
-        let name = self
-            .llms
-            .get(index)
-            .map_or_else(String::new, |llm| llm.name().to_owned());
+        let name = self.name(index);
         let until = Instant::now() + self.patience;
         // What comes before the first word counts only if that word comes.
         let mut held = Vec::new();
@@ -137,15 +134,29 @@ impl Inner {
 
     async fn rest(&self, sender: &Sender, index: usize, mut events: Generation) {
         while let Some(event) = events.recv().await {
+            let ends = matches!(event, Ok(Event::Done) | Err(_));
             match &event {
                 Ok(Event::Done) => self.health.worked(index),
                 Ok(_) => {}
                 Err(error) => self.health.failed(index, error),
             }
-            if sender.send(event).await.is_err() {
+            if sender.send(event).await.is_err() || ends {
                 return;
             }
         }
+        // It hung up in the middle: the reply is lost, and the next one is somebody else's.
+        let error = ProviderError::Failed {
+            provider: self.name(index),
+            reason: "it closed in the middle of its answer".to_owned(),
+        };
+        self.health.failed(index, &error);
+        let _ = sender.send(Err(error)).await;
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.llms
+            .get(index)
+            .map_or_else(String::new, |llm| llm.name().to_owned())
     }
 }
 
@@ -244,6 +255,13 @@ mod tests {
             said(&cascade(vec![Ok(text("one")), failed()], false)).await,
             ["one", "error"]
         );
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_up_in_the_middle_is_told_and_asked_last() {
+        let cascade = cascade(vec![Ok(text("one"))], false);
+        assert_eq!(said(&cascade).await, ["one", "error"]);
+        assert_eq!(said(&cascade).await, ["backup", "done"]);
     }
 
     #[tokio::test(start_paused = true)]
