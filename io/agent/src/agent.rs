@@ -158,7 +158,8 @@ pub struct Options {
     /// takes a moment. On the real clock always. Default 8 s.
     pub provider_timeout: Duration,
     /// How long a voice may be silent while it has something to say before it counts as failed: nothing else can explain
-    /// its silence to somebody who only hears. On a driven clock [`Options::provider_timeout`] counts. Default 2 s.
+    /// its silence to somebody who only hears. On a driven clock [`Options::provider_timeout`] counts. Default 1.7 s, which
+    /// with the time that it takes to know that the user has finished is less than three.
     pub voice_timeout: Duration,
     /// How long an edge may leave its messages unread before the conversation ends. On the real clock always. Default 5 s.
     pub slow_edge: Duration,
@@ -185,7 +186,7 @@ impl Default for Options {
             lead: Duration::from_secs(1),
             soft_timeout: Some(Duration::from_millis(1_700)),
             provider_timeout: Duration::from_secs(8),
-            voice_timeout: Duration::from_secs(2),
+            voice_timeout: Duration::from_millis(1_700),
             slow_edge: Duration::from_secs(5),
             ping_every: Duration::from_secs(5),
             receive_timeout: Duration::from_mins(1),
