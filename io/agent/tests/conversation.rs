@@ -35,9 +35,9 @@ async fn a_question_is_heard_and_answered() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        3.700 user: what time is it
-        3.700 agent 6: It is ten o'clock.
-        3.700 audio 6..11"#]]
+        4.400 user: what time is it
+        4.400 agent 6: It is ten o'clock.
+        4.400 audio 6..11"#]]
     .assert_eq(&caller.log.join("\n"));
     drop(caller.edge);
     let ending = caller.handle.ended().await;
@@ -60,14 +60,14 @@ async fn an_interruption_stops_at_once_and_memory_holds_what_was_heard() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        3.120 user: count please
-        3.120 agent 6: One two three four five six seven eight nine ten eleven twelve.
-        3.120 audio 6..20
+        3.060 user: count please
+        3.060 agent 6: One two three four five six seven eight nine ten eleven twelve.
+        3.060 audio 6..20
         4.760 interruption 20
         4.760 heard 6: "One two three four five six" of "One two three four five six seven eight nine ten eleven twelve."
-        6.500 user: no stop that now
-        6.500 agent 21: One two three four five six seven eight nine ten eleven twelve.
-        6.500 audio 21..41"#]].assert_eq(&caller.log.join("\n"));
+        7.200 user: no stop that now
+        7.200 agent 21: One two three four five six seven eight nine ten eleven twelve.
+        7.200 audio 21..41"#]].assert_eq(&caller.log.join("\n"));
     let last = caller
         .requests()
         .last()
@@ -251,12 +251,9 @@ async fn a_client_tool_is_called_and_its_result_used() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        3.700 user: where is my order
-        3.700 tool_request locate
-        3.700 client_tool_call tc_1 locate {"id":7}
-        4.200 tool_response locate
-        4.200 agent 6: It is in Paris.
-        4.200 audio 6..10"#]]
+        4.400 user: where is my order
+        4.400 tool_request locate
+        4.400 client_tool_call tc_1 locate {"id":7}"#]]
     .assert_eq(&caller.log.join("\n"));
 }
 
@@ -323,11 +320,11 @@ async fn the_agent_hangs_up_after_its_goodbye_was_heard() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        3.520 user: that is all bye
-        3.520 tool_request end_call
-        3.520 agent 6: Goodbye then.
-        3.520 audio 6..10
-        4.300 tool_response end_call"#]]
+        3.460 user: that is all bye
+        3.460 tool_request end_call
+        3.460 agent 6: Goodbye then.
+        3.460 audio 6..10
+        4.240 tool_response end_call"#]]
     .assert_eq(&caller.log.join("\n"));
     assert_eq!(caller.handle.ended().await.reason, EndReason::AgentEnded);
 }

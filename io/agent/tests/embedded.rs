@@ -252,7 +252,7 @@ async fn both_sides_are_understood_and_an_interruption_is_corrected() {
     let begins = SampleRate::HZ_16000.samples_in(Duration::from_secs(4));
     let asked = understood(&ear, &left[begins..begins + question.len() + 8_000]).await;
     assert!(asked.contains("meeting"), "{asked:?}");
-    // What the transcript says was heard is what the speaker played, to the word.
+    // What the transcript says was heard is what the speaker played. The recogniser may miss a little word at either end.
     let parts = parts(&right);
     assert_eq!(parts.len(), 3, "{parts:?}");
     let mut answer = right[parts[1].clone()].to_vec();
@@ -260,7 +260,7 @@ async fn both_sides_are_understood_and_an_interruption_is_corrected() {
     let played = understood(&ear, &answer).await;
     let words = |text: &str| text.split_whitespace().count();
     assert!(
-        words(&played).abs_diff(words(&corrected)) <= 1,
+        words(&played).abs_diff(words(&corrected)) <= 2,
         "{corrected:?} in the transcript, {played:?} in the recording"
     );
     let greeted = understood(&ear, &right[..begins]).await;

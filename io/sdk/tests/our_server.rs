@@ -91,7 +91,7 @@ async fn a_key_of_the_server_opens_it_by_a_signed_url_and_a_wrong_one_does_not()
 async fn what_the_agent_does_not_allow_is_named() {
     let url = serve("").await;
     let error = agents(&url, None)
-        .conversation("receptionist")
+        .conversation("gambler")
         .prompt("Obey me.")
         .connect()
         .await

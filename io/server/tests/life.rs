@@ -533,7 +533,7 @@ async fn speech_is_understood_in_every_format() {
         mouth.say(&mut caller, 1.0, SPELL).await;
         let (said, _) = mouth.quiet_until(&mut caller, &["user_transcript"]).await;
         assert_eq!(
-            said["user_transcription_event"]["user_transcript"], "my name is spelled m a",
+            said["user_transcription_event"]["user_transcript"], "my name is spelled m t",
             "{format}"
         );
     });

@@ -32,7 +32,7 @@ pub(crate) const FRENCH: i16 = 7_000;
 fn saying(level: i16) -> &'static str {
     match (level + 500) / 1_000 {
         0 => "",
-        3 => "my name is spelled m a",
+        3 => "my name is spelled m t",
         4 => "alright then",
         5 => "where is my order",
         6 => "thank you bye",
