@@ -98,6 +98,8 @@ async fn stand_in(mut connection: Connection) {
         let letters: Vec<char> = said.chars().collect();
         for part in letters.chunks(12) {
             if !sound(&mut connection, &part.iter().collect::<String>()).await {
+                // Whoever is still speaking learns of the end by not being able to.
+                notes.saw("closed");
                 return;
             }
         }

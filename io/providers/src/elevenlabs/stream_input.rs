@@ -148,7 +148,9 @@ impl Tts for StreamInput {
         };
         tokio::spawn(async move {
             let result = tokio::select! {
-                // Interrupted: what is not said yet is not made any more.
+                biased;
+                // Interrupted: what is not said yet is not made any more. First, for else the text would seem to be at
+                // its end, and the vendor be asked to say all of it.
                 () = sender.closed() => Ok(()),
                 result = reply.run(inputs, &sender) => result,
             };
