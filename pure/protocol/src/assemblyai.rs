@@ -5,7 +5,7 @@
 //! was asked for, some models then send it once more, formatted.
 //!
 //! Unknown messages are kept whole as `Unknown`; a known one with a body that does not fit is a
-//! [`DecodeError`](crate::agents::DecodeError).
+//! [`DecodeError`].
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
