@@ -7,7 +7,7 @@ CARGO ?= cargo
 # How many of the machine's cores the tests may use at once.
 TEST_THREADS ?= num-cpus
 
-.PHONY: help run build test test-packages check unit sdk sdk-latest docs packages nextest bench simulate callers turns echo load live clean
+.PHONY: help run build test test-packages check unit sdk sdk-latest docs packages nextest bench simulate callers turns echo load bench-sdk kill live clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -68,6 +68,12 @@ echo: packages ## the agent's own echo, and people who speak into it
 
 load: packages ## four hundred conversations on one core
 	$(CARGO) run --quiet --release --package xtask -- load --sessions 400
+
+bench-sdk: ## what a conversation costs our SDK and the official one for Python, side by side
+	@scripts/bench-sdk.sh
+
+kill: packages ## two hundred kills under load: nothing lost, nothing told twice
+	$(CARGO) run --quiet --release --package xtask -- kill --times 200
 
 live: build ## one conversation with a real account, when a key is there
 	@scripts/live.sh

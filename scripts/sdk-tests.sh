@@ -121,3 +121,9 @@ if [ "$versions" = pinned ] && [ -z "${SDK_ONLY:-}" ]; then
     SDK_MESSAGES="$place/messages.jsonl" cargo test --quiet --package duologue-server --test wire --test life >/dev/null
 fi
 node "$place/browser/contract.mjs" "$place/messages.jsonl"
+if [ "$versions" = pinned ] && [ -z "${SDK_ONLY:-}" ]; then
+    # The other direction: what the Rust SDK says.
+    rm -f "$place/client.jsonl"
+    SDK_MESSAGES="$place/client.jsonl" cargo test --quiet --package duologue --test conversation >/dev/null
+    node "$place/browser/contract.mjs" "$place/client.jsonl"
+fi

@@ -150,6 +150,7 @@ async fn every_message_of_a_client_can_be_sent_as_the_contract_has_it() {
     talk.await.unwrap();
     let mut kinds = Vec::new();
     while let Ok(message) = sent.try_recv() {
+        common::keep(&message);
         let event = ClientEvent::from_json(&message.to_string()).unwrap();
         kinds.push(event.kind().to_owned());
     }
@@ -203,8 +204,10 @@ async fn settings_travel_in_the_first_message_and_the_url() {
         .connect()
         .await
         .unwrap();
+    let initiation = sent.recv().await.unwrap();
+    common::keep(&initiation);
     assert_eq!(
-        sent.recv().await.unwrap(),
+        initiation,
         json!({
             "type": "conversation_initiation_client_data",
             "conversation_config_override": {

@@ -1,4 +1,4 @@
-// Checks every message our server sent against the published contract: the types package of the official SDK.
+// Checks every message our server or our SDK sent against the published contract: the types package of the official SDK.
 //
 //   node contract.mjs messages.jsonl
 //
@@ -21,6 +21,8 @@ for (const [, name, kind] of contract.matchAll(/export interface (\w*(?:ClientEv
 }
 for (const [, name, kind] of contract.matchAll(/export interface (\w+) \{\s+type: "(\w+)";/g)) types[kind] ??= name;
 
+types.user_audio_chunk = "UserAudio";
+
 // Ours, prefixed, and ignored by the official SDKs.
 const own = (name) => name.startsWith("duologue_");
 const without = (value) => {
@@ -37,6 +39,8 @@ let source = 'import type * as Contract from "@elevenlabs/types";\n';
 const origin = [];
 for (const line of lines) {
   const message = JSON.parse(line);
+  // The only message without a type.
+  if ("user_audio_chunk" in message) message.type = "user_audio_chunk";
   if (own(message.type)) continue;
   if (!types[message.type]) {
     outside.set(message.type, (outside.get(message.type) ?? 0) + 1);
@@ -44,6 +48,7 @@ for (const line of lines) {
   }
   seen.set(message.type, (seen.get(message.type) ?? 0) + 1);
   const short = without(message);
+  if (short.type === "user_audio_chunk") delete short.type;
   // Sound says nothing about the shape, and there is a lot of it.
   if (short.audio_event) short.audio_event.audio_base_64 = short.audio_event.audio_base_64.slice(0, 8);
   const literal = JSON.stringify(short);
