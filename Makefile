@@ -26,7 +26,7 @@ build: packages ## build the binary, target/release/duologue
 run: build ## hold a spoken conversation, here and now
 	@scripts/run.sh
 
-test: test-packages check unit docs ## everything a change must pass
+test: test-packages check unit sdk docs ## everything a change must pass
 
 check: ## formatting, lints, layers
 	$(CARGO) fmt --all --check

@@ -77,7 +77,7 @@ fn status(name: &str) -> Result<u64> {
         .find_map(|line| {
             line.strip_prefix(name)?
                 .split_whitespace()
-                .nth(1)?
+                .next()?
                 .parse()
                 .ok()
         })
