@@ -274,7 +274,9 @@ pub(crate) enum ConversationsCommand {
     },
     /// Feed a conversation's journal to the machine of today and show the first decision that differs; or let its caller
     /// speak to another agent
-    #[command(after_help = "Example:\n  duologue conversations replay conv_0123 --agent receptionist")]
+    #[command(
+        after_help = "Example:\n  duologue conversations replay conv_0123 --agent receptionist"
+    )]
     Replay {
         /// Its id
         #[arg(value_name = "CONVERSATION")]

@@ -63,7 +63,10 @@ fn a_recording_made_by_speak_holds_a_conversation_with_an_interruption() {
     let caller = bench.heard(&recording, "left");
     assert_heard(&caller, "what can you do what time is it");
     let agent = bench.heard(&recording, "right");
-    assert_heard(&agent, "i can explain anything else that makes fifteen goodbye");
+    assert_heard(
+        &agent,
+        "i can explain anything else that makes fifteen goodbye",
+    );
     assert!(bench.kept("kept", "journal.jsonl").is_file());
     let transcript = std::fs::read_to_string(bench.kept("kept", "transcript.jsonl")).unwrap();
     assert!(transcript.contains("\"interrupted\":true"), "{transcript}");
