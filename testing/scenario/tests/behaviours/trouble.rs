@@ -1,0 +1,101 @@
+//! Recognisers, llms, voices and edges that fail.
+
+use expect_test::expect;
+
+use crate::check;
+
+#[test]
+fn a_recogniser_that_never_answers_costs_its_timeout() {
+    check(
+        "lost finals: 1 | user: what time is it please | agent: It is ten past nine.",
+        expect![[r#"
+            0.00  listen
+            3.70  user: what time is it please
+            3.70  think 1: answer
+            4.18  play 1
+            5.50  1 finished
+            5.50  listen
+        "#]],
+    );
+}
+
+#[test]
+fn an_llm_that_hangs_fails_and_the_floor_is_open() {
+    check(
+        "reply timeout: 3 | user: hello there | agent: {hangs}",
+        expect![[r#"
+            0.00  listen
+            1.58  think 1: in case
+            2.64  user: hello there
+            2.64  adopt 1
+            5.64  cancel 1
+            5.64  1 failed
+            5.64  listen
+        "#]],
+    );
+}
+
+#[test]
+fn an_llm_that_fails_after_some_words_has_said_them() {
+    check(
+        "user: hello there | agent: Hello to {fails}",
+        expect![[r#"
+            0.00  listen
+            1.58  think 1: in case
+            1.82  cancel 1
+            2.64  user: hello there
+            2.64  think 2: answer
+            3.09  play 2
+            3.64  cancel 2
+            3.64  2 failed after: Hello to
+            3.64  listen
+        "#]],
+    );
+}
+
+#[test]
+fn a_voice_that_hangs_fails_and_the_floor_is_open() {
+    check(
+        "reply timeout: 3 | user: hello there | agent: Hello to you. {voice hangs}",
+        expect![[r#"
+            0.00  listen
+            1.58  think 1: in case
+            2.64  user: hello there
+            2.64  adopt 1
+            5.64  cancel 1
+            5.64  1 failed
+            5.64  listen
+        "#]],
+    );
+}
+
+#[test]
+fn lost_reports_are_given_up_after_the_grace() {
+    check(
+        "edge: reports | lost reports: 1 | user: hello there | agent: Hello to you.",
+        expect![[r#"
+            0.00  listen
+            1.58  think 1: in case
+            2.64  user: hello there
+            2.64  adopt 1
+            2.85  play 1
+            5.70  1 finished
+            5.70  listen
+        "#]],
+    );
+}
+
+#[test]
+fn an_empty_reply_is_over_at_once() {
+    check(
+        "user: hello there | agent: ",
+        expect![[r#"
+            0.00  listen
+            1.58  think 1: in case
+            2.64  user: hello there
+            2.64  adopt 1
+            2.64  1 finished
+            2.64  listen
+        "#]],
+    );
+}
