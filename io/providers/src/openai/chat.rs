@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use tokio::{sync::mpsc, time::timeout};
-
 use super::{
     OPENAI_URL,
     chat_wire::{Assembly, body},
-    endpoint::{self, Endpoint},
+    endpoint::Endpoint,
+    reply,
 };
 use crate::{
     ProviderError,
-    http::describe,
-    llm::{Event, Generation, Llm, Request},
+    llm::{Generation, Llm, Request},
     secret::ApiKey,
 };
 
@@ -81,50 +78,6 @@ impl ChatCompletions {
             settings,
         })
     }
-
-    /// Asks, and passes on what comes until the reply is complete.
-    async fn run(
-        &self,
-        request: Request,
-        events: &mpsc::Sender<Result<Event, ProviderError>>,
-    ) -> Result<(), ProviderError> {
-        let post = self
-            .endpoint
-            .post("/chat/completions")
-            .json(&body(&self.settings, &request));
-        let mut patience = self.settings.first_piece;
-        let response = self.endpoint.send(post, patience).await?;
-        let mut stream = endpoint::events(response);
-        let mut assembly = Assembly::default();
-        loop {
-            let event = timeout(patience, stream.next())
-                .await
-                .map_err(|_| self.endpoint.timed_out(patience))?;
-            patience = self.settings.next_piece;
-            let Some(event) = event else { break };
-            let event = event.map_err(|error| self.endpoint.failed(&describe(&error)))?;
-            let Some(data) = event.data else { continue };
-            if data.trim() == "[DONE]" {
-                break;
-            }
-            let pieces = assembly.take(&data);
-            for piece in pieces.map_err(|fault| self.endpoint.faulty(&fault))? {
-                // A closed channel means that nobody listens any more: stop asking.
-                if events.send(Ok(piece)).await.is_err() {
-                    return Ok(());
-                }
-            }
-        }
-        for piece in assembly
-            .finish()
-            .map_err(|reason| self.endpoint.failed(&reason))?
-        {
-            if events.send(Ok(piece)).await.is_err() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Llm for ChatCompletions {
@@ -133,20 +86,7 @@ impl Llm for ChatCompletions {
     }
 
     fn generate(&self, request: Request) -> Generation {
-        let (events, generation) = mpsc::channel(32);
-        let llm = self.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                // Nobody listens any more: dropping the request closes its connection.
-                () = events.closed() => {}
-                result = llm.run(request, &events) => {
-                    if let Err(error) = result {
-                        tracing::debug!(%error, "the llm failed");
-                        let _ = events.send(Err(error)).await;
-                    }
-                }
-            }
-        });
-        generation
+        let body = body(&self.settings, &request);
+        reply::generate::<Assembly>(&self.endpoint, &self.settings, "/chat/completions", body)
     }
 }

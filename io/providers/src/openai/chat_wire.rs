@@ -3,8 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{chat::Settings, endpoint::Fault};
-use crate::llm::{Event, Image, Message, Request, ToolCall, Usage};
+use super::{
+    chat::Settings,
+    endpoint::Fault,
+    reply::{self, Assemble},
+};
+use crate::llm::{Event, Image, Message, Request, Usage};
 
 /// The request's body.
 pub(super) fn body(settings: &Settings, request: &Request) -> Value {
@@ -197,9 +201,9 @@ struct PartialCall {
 /// The most tool calls of one reply.
 const MOST_CALLS: usize = 64;
 
-impl Assembly {
+impl Assemble for Assembly {
     /// One `data:` of the stream: what can be passed on at once.
-    pub(super) fn take(&mut self, data: &str) -> Result<Vec<Event>, Fault> {
+    fn take(&mut self, _: Option<&str>, data: &str) -> Result<Vec<Event>, Fault> {
         let chunk: Chunk = serde_json::from_str(data)
             .map_err(|error| Fault::new(format!("it sent something that is no reply: {error}")))?;
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
@@ -240,6 +244,24 @@ impl Assembly {
         Ok(events)
     }
 
+    /// The stream is over: the calls, whole, and the end.
+    fn finish(self) -> Result<Vec<Event>, String> {
+        if !self.finished && !self.spoke && self.calls.is_empty() {
+            return Err("it closed the stream without a reply".to_owned());
+        }
+        if !self.finished {
+            return Err("it closed the stream in the middle of a reply".to_owned());
+        }
+        let mut events = Vec::with_capacity(self.calls.len() + 1);
+        for (number, call) in self.calls.into_iter().enumerate() {
+            events.push(reply::call(number, call.id, call.name, &call.arguments)?);
+        }
+        events.push(Event::Done);
+        Ok(events)
+    }
+}
+
+impl Assembly {
     fn call(&mut self, delta: CallDelta) -> Result<(), String> {
         let index = delta.index.unwrap_or(self.calls.len() as u64);
         let id = delta.id.unwrap_or_default();
@@ -275,54 +297,18 @@ impl Assembly {
         }
         Ok(())
     }
-
-    /// The stream is over: the calls, whole, and the end.
-    pub(super) fn finish(self) -> Result<Vec<Event>, String> {
-        if !self.finished && !self.spoke && self.calls.is_empty() {
-            return Err("it closed the stream without a reply".to_owned());
-        }
-        if !self.finished {
-            return Err("it closed the stream in the middle of a reply".to_owned());
-        }
-        let mut events = Vec::with_capacity(self.calls.len() + 1);
-        for (number, call) in self.calls.into_iter().enumerate() {
-            if call.name.is_empty() {
-                return Err("it called a tool without a name".to_owned());
-            }
-            let arguments = if call.arguments.trim().is_empty() {
-                Value::Object(Map::new())
-            } else {
-                serde_json::from_str(&call.arguments).map_err(|error| {
-                    format!(
-                        "it called {} with arguments that are no JSON: {error}",
-                        call.name
-                    )
-                })?
-            };
-            events.push(Event::Call(ToolCall {
-                id: if call.id.is_empty() {
-                    format!("call_{number}")
-                } else {
-                    call.id
-                },
-                name: call.name,
-                arguments,
-            }));
-        }
-        events.push(Event::Done);
-        Ok(events)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::ToolCall;
 
     fn assembled(chunks: &[&str]) -> Result<Vec<Event>, String> {
         let mut assembly = Assembly::default();
         let mut events = Vec::new();
         for chunk in chunks {
-            events.extend(assembly.take(chunk).map_err(|fault| fault.reason)?);
+            events.extend(assembly.take(None, chunk).map_err(|fault| fault.reason)?);
         }
         events.extend(assembly.finish()?);
         Ok(events)

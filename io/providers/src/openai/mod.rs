@@ -4,6 +4,7 @@ mod chat;
 mod chat_wire;
 mod endpoint;
 mod models;
+mod reply;
 mod responses;
 mod responses_wire;
 mod speech;

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{chat::Settings, endpoint::Fault};
-use crate::llm::{Event, Image, Message, Request, ToolCall, Usage};
+use super::{
+    chat::Settings,
+    endpoint::Fault,
+    reply::{self, Assemble},
+};
+use crate::llm::{Event, Image, Message, Request, Usage};
 
 /// OpenAI refuses smaller limits.
 const LEAST_TOKENS: u32 = 16;
@@ -194,14 +198,9 @@ pub(super) struct Assembly {
     over: bool,
 }
 
-impl Assembly {
-    /// The terminal event has come.
-    pub(super) fn is_over(&self) -> bool {
-        self.over
-    }
-
+impl Assemble for Assembly {
     /// One event of the stream: what can be passed on at once. `name` is the event's name where the data do not say.
-    pub(super) fn take(&mut self, name: Option<&str>, data: &str) -> Result<Vec<Event>, Fault> {
+    fn take(&mut self, name: Option<&str>, data: &str) -> Result<Vec<Event>, Fault> {
         let value: Value = serde_json::from_str(data).map_err(|error| no_reply(&error))?;
         if !value.is_object() {
             return Err(no_reply(&"it is no object"));
@@ -274,6 +273,30 @@ impl Assembly {
         }
     }
 
+    /// The terminal event has come.
+    fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The stream is over: the calls, whole, and the end.
+    fn finish(self) -> Result<Vec<Event>, String> {
+        if !self.over {
+            return Err(if self.spoke || !self.calls.is_empty() {
+                "it closed the stream in the middle of a reply".to_owned()
+            } else {
+                "it closed the stream without a reply".to_owned()
+            });
+        }
+        let mut events = Vec::with_capacity(self.calls.len() + 1);
+        for (index, call) in self.calls {
+            events.push(reply::call(index, call.id, call.name, &call.arguments)?);
+        }
+        events.push(Event::Done);
+        Ok(events)
+    }
+}
+
+impl Assembly {
     fn say(&mut self, text: String) -> Vec<Event> {
         if text.is_empty() {
             return Vec::new();
@@ -344,44 +367,6 @@ impl Assembly {
         }));
         Ok(events)
     }
-
-    /// The stream is over: the calls, whole, and the end.
-    pub(super) fn finish(self) -> Result<Vec<Event>, String> {
-        if !self.over {
-            return Err(if self.spoke || !self.calls.is_empty() {
-                "it closed the stream in the middle of a reply".to_owned()
-            } else {
-                "it closed the stream without a reply".to_owned()
-            });
-        }
-        let mut events = Vec::with_capacity(self.calls.len() + 1);
-        for (index, call) in self.calls {
-            if call.name.is_empty() {
-                return Err("it called a tool without a name".to_owned());
-            }
-            let arguments = if call.arguments.trim().is_empty() {
-                Value::Object(Map::new())
-            } else {
-                serde_json::from_str(&call.arguments).map_err(|error| {
-                    format!(
-                        "it called {} with arguments that are no JSON: {error}",
-                        call.name
-                    )
-                })?
-            };
-            events.push(Event::Call(ToolCall {
-                id: if call.id.is_empty() {
-                    format!("call_{index}")
-                } else {
-                    call.id
-                },
-                name: call.name,
-                arguments,
-            }));
-        }
-        events.push(Event::Done);
-        Ok(events)
-    }
 }
 
 fn delta(value: Option<Value>) -> String {
@@ -398,6 +383,7 @@ fn no_reply(error: &dyn std::fmt::Display) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::ToolCall;
 
     fn assembled(pieces: &[Value]) -> Result<Vec<Event>, Fault> {
         let mut assembly = Assembly::default();
