@@ -138,7 +138,7 @@ impl Melody {
     fn point(&mut self) {
         let sound = &self.inner[self.inner.len() - SPAN..];
         let latest = &sound[SPAN - HOP..];
-        let power = latest.iter().map(|s| s * s).sum::<f32>() / HOP as f32;
+        let power = product(latest, latest) / HOP as f32;
         let decibels = 10.0 * power.max(1e-10).log10();
         self.loudest = (self.loudest - FORGOTTEN_DB).max(decibels);
         let pitch = if self.is_near(decibels) {
@@ -200,21 +200,18 @@ impl Melody {
 /// autocorrelation).
 fn pitch(sound: &[f32]) -> Option<f32> {
     let latest = &sound[LONGEST..];
-    let own: f32 = latest.iter().map(|s| s * s).sum();
+    let own = product(latest, latest);
     if own < 1e-6 {
         return None;
     }
     let mut alike = [0.0f32; LONGEST + 1];
-    let mut energy: f32 = sound[LONGEST - SHORTEST + 1..][..WINDOW]
-        .iter()
-        .map(|s| s * s)
-        .sum();
+    let before = &sound[LONGEST - SHORTEST + 1..][..WINDOW];
+    let mut energy = product(before, before);
     for (lag, alike) in alike.iter_mut().enumerate().skip(SHORTEST) {
         let from = LONGEST - lag;
         let (enters, leaves) = (sound[from], sound[from + WINDOW]);
         energy += enters * enters - leaves * leaves;
-        let product: f32 = latest.iter().zip(&sound[from..]).map(|(a, b)| a * b).sum();
-        *alike = product / (own * energy.max(1e-9)).sqrt();
+        *alike = product(latest, &sound[from..]) / (own * energy.max(1e-9)).sqrt();
     }
     let best = alike.iter().copied().fold(0.0, f32::max);
     if best < VOICED {
@@ -233,6 +230,23 @@ fn pitch(sound: &[f32]) -> Option<f32> {
     };
     let hertz = INNER as f32 / (lag as f32 + shift);
     Some(12.0 * (hertz / 55.0).log2())
+}
+
+/// The sum of the products of two stretches, as long as the shorter one. In so many sums at once, which the processor adds
+/// up side by side: one after the other, the whole melody takes three times as long.
+fn product(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let length = a.len().min(b.len());
+    let (a, b) = (&a[..length], &b[..length]);
+    let (a, b) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0f32; LANES];
+    for (a, b) in a.0.iter().zip(b.0) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    let rest: f32 = a.1.iter().zip(b.1).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
 }
 
 /// Half semitones from 55 to 530 Hz.
