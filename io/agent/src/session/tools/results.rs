@@ -3,7 +3,7 @@
 use audio::Moment;
 use protocol::agents::{AgentToolResponse, AgentToolResponseFull};
 use serde_json::Value;
-use turn::{Input, ToolCallId, ToolOutcome};
+use turn::{Input, ReplyId, ToolCallId, ToolOutcome};
 
 use super::{Runner, Session};
 use crate::{assignments::assign, context::ToolResult, record::Fact};
@@ -12,6 +12,11 @@ use crate::{assignments::assign, context::ToolResult, record::Fact};
 const LONGEST_RESULT: usize = 64 * 1024;
 
 impl Session {
+    /// Whether a call of this reply is not over.
+    pub(in crate::session) fn has_calls(&self, reply: ReplyId) -> bool {
+        self.calls.values().any(|call| call.reply == reply)
+    }
+
     /// A tool of this process is done.
     pub(in crate::session) fn on_tool(&mut self, id: ToolCallId, result: Result<Value, String>) {
         self.tool_answered_with(id, result);
