@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use agent::{Agent, Providers, config::AgentFile};
+use agent::{
+    Agent, Providers,
+    config::{AgentFile, Config},
+};
 use embedded::{Engine, recogniser, tools::Shelf, voice::FliteVoice};
 use protocol::agents::{
     AgentOverride, ClientEventKind, ConfigOverride, ConversationOverride, DynamicVariable,
@@ -15,14 +18,14 @@ use protocol::agents::{
     client::{Abilities, Settings as ClientSettings},
 };
 use providers::{llm::Llm, openai::ChatCompletions, tts::Tts as _};
+use server::Equipment;
 
-use super::{
-    remote::{self, Remote},
-    view::Shown,
-};
+use super::{remote, view::Shown};
 use crate::{
-    Context, agents,
-    brain::{self, LlmChoice},
+    Context,
+    abilities::Here,
+    agents,
+    brain::{self, LlmChoice, Remote},
     cli::{Pace, Talk},
     files,
     problem::{Outcome, Problem},
@@ -52,7 +55,7 @@ pub(crate) enum Answerer {
     /// An agent in this process.
     Here(Box<Agent>),
     /// One elsewhere.
-    There(Box<Remote>),
+    There(Box<remote::Remote>),
 }
 
 /// Everything a conversation needs before it begins.
@@ -76,7 +79,11 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
     let brain = brain::choose_brain(settings)?;
     let (entry, note) = choose_agent(settings)?;
     let mut file = agents::load(&entry)?;
-    let llm_choice = brain::choose_llm(settings, own_llm(&file)).await?;
+    let here = Here::open(settings, &file.config).await?.map(Arc::new);
+    if let Some(here) = &here {
+        file.config = here.complete(&entry.id, file.config)?;
+    }
+    let llm_choice = brain::choose_llm(settings).await?;
     let paths = speech::paths(settings);
     let engine = Engine::new(
         paths.clone(),
@@ -102,7 +109,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         },
         Shown::Choice {
             name: "llm",
-            value: llm_choice.shown(),
+            value: own_llm(&file.config).unwrap_or_else(|| llm_choice.shown()),
         },
         Shown::Choice {
             name: "agent",
@@ -148,13 +155,21 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         llm: vendors.llm(&wanted.llm, &scripted, &llm)?,
         tts: vendors.tts(&engine, &wanted.tts)?,
     };
+    let given = Equipment {
+        providers: providers.clone(),
+        tools,
+    };
+    let equipment = match &here {
+        Some(here) => here.equip(&entry.id, &file.config, given)?,
+        None => given,
+    };
     Ok(Prepared {
-        transfer: Some(colleagues(settings.clone(), providers.clone(), by_script)),
+        transfer: Some(colleagues(settings.clone(), providers, by_script, here)),
         answerer: Answerer::Here(Box::new(Agent::new(
             entry.id,
             file.config,
-            providers,
-            tools,
+            equipment.providers,
+            equipment.tools,
         ))),
         settings: client_settings(settings, arguments)?,
         choices,
@@ -163,7 +178,12 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
 }
 
 /// Agents by name, as `--agent` finds them, with the same ears and voice; each with its own script where scripts answer.
-fn colleagues(settings: Settings, providers: Providers, by_script: bool) -> agent::Resolver {
+fn colleagues(
+    settings: Settings,
+    providers: Providers,
+    by_script: bool,
+    here: Option<Arc<Here>>,
+) -> agent::Resolver {
     Arc::new(move |id| {
         let entry = agents::find(&settings, id).ok()?;
         let file = agents::load(&entry).ok()?;
@@ -174,12 +194,25 @@ fn colleagues(settings: Settings, providers: Providers, by_script: bool) -> agen
         if by_script {
             providers.llm = Arc::new(script);
         }
-        Some(Agent::new(entry.id, file.config, providers, tools))
+        let Some(here) = &here else {
+            return Some(Agent::new(entry.id, file.config, providers, tools));
+        };
+        let config = here.complete(&entry.id, file.config).ok()?;
+        let equipment = here
+            .equip(&entry.id, &config, Equipment { providers, tools })
+            .inspect_err(|problem| tracing::warn!("{problem}"))
+            .ok()?;
+        Some(Agent::new(
+            entry.id,
+            config,
+            equipment.providers,
+            equipment.tools,
+        ))
     })
 }
 
 /// As [`prepare`], for an agent that has its own llm and speech.
-fn elsewhere(settings: &Settings, arguments: &Talk, remote: Remote) -> Outcome<Prepared> {
+fn elsewhere(settings: &Settings, arguments: &Talk, remote: remote::Remote) -> Outcome<Prepared> {
     let choices = vec![
         Shown::Choice {
             name: "brain",
@@ -252,12 +285,24 @@ fn describe(entry: &agents::Entry, file: &AgentFile) -> String {
     }
 }
 
-/// The address and model of the agent's own llm, if it has one.
-fn own_llm(file: &AgentFile) -> Option<(String, Option<String>)> {
-    let prompt = &file.config.view.conversation_config.agent.prompt;
+/// The agent's own llm as people read it, if it has one.
+fn own_llm(config: &Config) -> Option<String> {
+    let prompt = &config.view.conversation_config.agent.prompt;
+    if prompt.llm.as_deref() != Some("custom-llm") {
+        return None;
+    }
     let custom = prompt.custom_llm.as_ref()?;
-    let text = |name: &str| custom.get(name).and_then(|v| v.as_str()).map(str::to_owned);
-    Some((text("url")?, text("model_id")))
+    let text = |name: &str| custom.get(name).and_then(|value| value.as_str());
+    let remote = Remote {
+        base_url: text("url")?.to_owned(),
+        key: None,
+        model: text("model_id").map_or_else(
+            || providers::openai::Settings::default().model,
+            str::to_owned,
+        ),
+        because: "the agent's own llm".to_owned(),
+    };
+    Some(LlmChoice::Remote(remote).shown())
 }
 
 fn check_voice(voice: &FliteVoice, wanted: &str, origin: &Origin) -> Outcome<()> {
