@@ -31,7 +31,7 @@ use crate::{
     problem::{Outcome, Problem},
     settings::{Origin, Settings, keys},
     speech,
-    vendors::{Vendors, Wanted},
+    vendors::{Named, Vendors, Wanted},
 };
 
 /// The agent for whoever names none.
@@ -93,7 +93,15 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
             ..recogniser::Settings::default()
         },
     );
-    let wanted = Wanted::read(file.providers.as_ref())?;
+    let mut wanted = Wanted::read(file.providers.as_ref())?;
+    for (named, list) in [
+        (&arguments.asr, &mut wanted.asr),
+        (&arguments.tts, &mut wanted.tts),
+    ] {
+        if !named.is_empty() {
+            *list = named.iter().map(|name| Named::parse(name)).collect();
+        }
+    }
     let vendors = Vendors::of(settings);
     if !arguments.text
         && wanted.needs_embedded()
@@ -117,11 +125,19 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         },
     ];
     choices.extend(note.map(Shown::Notice));
-    for (name, list) in [("ears", &wanted.asr), ("voice", &wanted.tts)] {
+    for (name, list, flag, given) in [
+        ("ears", &wanted.asr, "--asr", &arguments.asr),
+        ("voice", &wanted.tts, "--tts", &arguments.tts),
+    ] {
         if !list.is_empty() {
+            let because = if given.is_empty() {
+                "the agent's own"
+            } else {
+                flag
+            };
             choices.push(Shown::Choice {
                 name,
-                value: format!("{} (the agent's own)", Wanted::shown(list)),
+                value: format!("{} ({because})", Wanted::shown(list)),
             });
         }
     }
@@ -213,6 +229,11 @@ fn colleagues(
 
 /// As [`prepare`], for an agent that has its own llm and speech.
 fn elsewhere(settings: &Settings, arguments: &Talk, remote: remote::Remote) -> Outcome<Prepared> {
+    if !arguments.asr.is_empty() || !arguments.tts.is_empty() {
+        return Err(Problem::usage("that agent has ears and a voice of its own")
+            .because("--asr and --tts choose for agents of this machine")
+            .fix("leave them out, or name an agent of this machine: --agent assistant"));
+    }
     let choices = vec![
         Shown::Choice {
             name: "brain",
