@@ -167,7 +167,7 @@ mod tests {
             let prices = prices(home.path()).unwrap();
             prices
                 .cost(&usage(llm), "2026-11-21")
-                .map(|cost| cost.total())
+                .map(store::prices::Cost::total)
         };
         let model = "gpt-4.1-mini-2025-04-14 at api.openai.com";
         assert_eq!(cost(model), Some(0.4));

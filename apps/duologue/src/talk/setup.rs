@@ -93,15 +93,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
             ..recogniser::Settings::default()
         },
     );
-    let mut wanted = Wanted::read(file.providers.as_ref())?;
-    for (named, list) in [
-        (&arguments.asr, &mut wanted.asr),
-        (&arguments.tts, &mut wanted.tts),
-    ] {
-        if !named.is_empty() {
-            *list = named.iter().map(|name| Named::parse(name)).collect();
-        }
-    }
+    let wanted = wanted(&file, arguments)?;
     let vendors = Vendors::of(settings);
     if !arguments.text
         && wanted.needs_embedded()
@@ -125,22 +117,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         },
     ];
     choices.extend(note.map(Shown::Notice));
-    for (name, list, flag, given) in [
-        ("ears", &wanted.asr, "--asr", &arguments.asr),
-        ("voice", &wanted.tts, "--tts", &arguments.tts),
-    ] {
-        if !list.is_empty() {
-            let because = if given.is_empty() {
-                "the agent's own"
-            } else {
-                flag
-            };
-            choices.push(Shown::Choice {
-                name,
-                value: format!("{} ({because})", Wanted::shown(list)),
-            });
-        }
-    }
+    choices.extend(ears_and_voice(&wanted, arguments));
     if !wanted.tts.is_empty() {
         // Their voices are the vendors' business.
     } else if let Some(wanted) = settings.get(keys::VOICE) {
@@ -156,14 +133,9 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
     let tools = shelf.named(&script.tools());
     let scripted: Arc<dyn Llm> = Arc::new(script);
     let by_script = wanted.llm.is_empty() && matches!(llm_choice, LlmChoice::Scripted { .. });
-    let llm: Arc<dyn Llm> = match llm_choice {
+    let llm = match llm_choice {
         LlmChoice::Scripted { .. } => Arc::clone(&scripted),
-        LlmChoice::Remote(remote) => Arc::new(ChatCompletions::new(providers::openai::Settings {
-            base_url: remote.base_url,
-            key: remote.key,
-            model: remote.model,
-            ..providers::openai::Settings::default()
-        })?),
+        LlmChoice::Remote(remote) => remote_llm(remote)?,
     };
     let providers = Providers {
         vad: engine.vad(),
@@ -191,6 +163,52 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         choices,
         voice,
     })
+}
+
+/// Who hears, thinks and speaks: whom the flags name, else whom the agent does.
+fn wanted(file: &AgentFile, arguments: &Talk) -> Outcome<Wanted> {
+    let mut wanted = Wanted::read(file.providers.as_ref())?;
+    for (named, list) in [
+        (&arguments.asr, &mut wanted.asr),
+        (&arguments.tts, &mut wanted.tts),
+    ] {
+        if !named.is_empty() {
+            *list = named.iter().map(|name| Named::parse(name)).collect();
+        }
+    }
+    Ok(wanted)
+}
+
+fn ears_and_voice(wanted: &Wanted, arguments: &Talk) -> Vec<Shown> {
+    let shown = |name, list: &[Named], flag: &str, given: &[String]| {
+        let because = if given.is_empty() {
+            "the agent's own"
+        } else {
+            flag
+        };
+        (!list.is_empty()).then(|| Shown::Choice {
+            name,
+            value: format!("{} ({because})", Wanted::shown(list)),
+        })
+    };
+    [
+        shown("ears", &wanted.asr, "--asr", &arguments.asr),
+        shown("voice", &wanted.tts, "--tts", &arguments.tts),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn remote_llm(remote: Remote) -> Outcome<Arc<dyn Llm>> {
+    Ok(Arc::new(ChatCompletions::new(
+        providers::openai::Settings {
+            base_url: remote.base_url,
+            key: remote.key,
+            model: remote.model,
+            ..providers::openai::Settings::default()
+        },
+    )?))
 }
 
 /// Agents by name, as `--agent` finds them, with the same ears and voice; each with its own script where scripts answer.
