@@ -193,10 +193,15 @@ async fn run(
         },
         &wishes,
     );
-    let plan = match plan {
+    let mut plan = match plan {
         Ok(plan) => plan,
         Err(refusal) => return refuse(&link, id, refusal, options.slow_edge).await,
     };
+    if !options.history.is_empty() {
+        // Whoever has talked already does not begin with a greeting.
+        plan.first_message.clear();
+        plan.turn.greets = false;
+    }
     let hearing = if plan.text_only {
         None
     } else {
@@ -222,7 +227,7 @@ async fn run(
         calls: BTreeMap::new(),
         next_call: ToolCallId(1),
         running: JoinSet::new(),
-        context: Context::default(),
+        context: Context::after(&options.history),
         track: Track::default(),
         plays_until: now,
         paused: None,
