@@ -26,3 +26,8 @@ write("client_event", client + refused)
 write("server_event", server + refused)
 write("audio_frame", [text for text in client + server + refused if "audio" in text])
 write("client_machine", ["\n".join(server), "\n".join(reversed(server))])
+
+speech = json.loads((vectors / "speech.json").read_text(encoding="utf-8"))
+for target, is_its in (("speech", False), ("assemblyai", True)):
+    write(target, [json.dumps(entry["message"], ensure_ascii=False, separators=(",", ":"))
+                   for entry in speech if entry["wire"].startswith("aai_") is is_its])

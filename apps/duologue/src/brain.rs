@@ -81,24 +81,12 @@ pub(crate) fn choose_brain(settings: &Settings) -> Outcome<String> {
     }
 }
 
-/// Which llm writes the replies: the agent's own > flag, environment, files > `OPENAI_*` > a local Ollama > scripted.
-///
-/// `own` is the agent's `custom_llm`: its address and model.
-pub(crate) async fn choose_llm(
-    settings: &Settings,
-    own: Option<(String, Option<String>)>,
-) -> Outcome<LlmChoice> {
+/// Which llm writes the replies of agents without one of their own: flag, environment, files > `OPENAI_*` > a local Ollama >
+/// scripted.
+pub(crate) async fn choose_llm(settings: &Settings) -> Outcome<LlmChoice> {
     let setting = settings.setting(keys::LLM);
     let wanted = setting.value().unwrap_or("auto");
     let origin = setting.origin.to_string();
-    if let Some((base_url, model)) = own {
-        return Ok(remote(
-            settings,
-            base_url,
-            model,
-            "the agent's own llm".to_owned(),
-        ));
-    }
     match wanted.to_lowercase().as_str() {
         "scripted" => return Ok(LlmChoice::Scripted { because: origin }),
         "ollama" => {
@@ -214,7 +202,7 @@ mod tests {
     }
 
     async fn llm(pairs: &[(&str, &str)]) -> String {
-        choose_llm(&settings(pairs), None).await.unwrap().shown()
+        choose_llm(&settings(pairs)).await.unwrap().shown()
     }
 
     #[tokio::test]
@@ -247,18 +235,6 @@ mod tests {
         assert_eq!(
             llm(&[("DUOLOGUE_LLM", "http://me:secret@box:8080/v1#tiny")]).await,
             "tiny at http://box:8080/v1 (environment, DUOLOGUE_LLM)"
-        );
-    }
-
-    #[tokio::test]
-    async fn the_agents_own_llm_wins_over_everything() {
-        let own = Some(("http://own/v1".to_owned(), Some("mine".to_owned())));
-        let choice = choose_llm(&settings(&[("DUOLOGUE_LLM", "scripted")]), own)
-            .await
-            .unwrap();
-        assert_eq!(
-            choice.shown(),
-            "mine at http://own/v1 (the agent's own llm)"
         );
     }
 

@@ -105,6 +105,12 @@ pub(crate) struct Talk {
     /// Who writes the embedded agent's replies: auto, scripted, ollama, MODEL, URL or URL#MODEL
     #[arg(long, value_name = "LLM")]
     pub(crate) llm: Option<String>,
+    /// Who recognises speech for an agent of this machine, instead of whom it names: PROVIDER or PROVIDER:MODEL; may be repeated
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) asr: Vec<String>,
+    /// Who speaks for it, likewise
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) tts: Vec<String>,
     /// What the agent hears: a WAV file, or - for a pipe
     #[arg(long, value_name = "FILE.wav or -", conflicts_with_all = ["text", "caller"])]
     pub(crate) input: Option<PathBuf>,
@@ -289,12 +295,8 @@ pub(crate) enum ConversationsCommand {
         /// Its id
         #[arg(value_name = "CONVERSATION")]
         conversation: String,
-        /// The agent that the caller's recording speaks to
-        #[arg(long, value_name = "ID or FILE")]
-        agent: Option<String>,
-        /// Where that agent's speech goes
-        #[arg(long, short, value_name = "FILE.wav", requires = "agent")]
-        output: Option<PathBuf>,
+        #[command(flatten)]
+        again: Again,
     },
     /// Forget a conversation, its recording and its journal
     #[command(after_help = "Example:\n  duologue conversations delete conv_0123")]
@@ -303,6 +305,37 @@ pub(crate) enum ConversationsCommand {
         #[arg(value_name = "CONVERSATION")]
         conversation: String,
     },
+}
+
+/// To whom the caller's recording speaks once more.
+#[derive(Debug, Args)]
+pub(crate) struct Again {
+    /// Let the caller's recording speak to this agent
+    #[arg(long, value_name = "ID or FILE")]
+    pub(crate) agent: Option<String>,
+    /// Let it speak to the same agent with this llm: scripted, ollama, MODEL, URL or URL#MODEL
+    #[arg(long, value_name = "LLM")]
+    pub(crate) llm: Option<String>,
+    /// With this recogniser: PROVIDER or PROVIDER:MODEL; may be repeated
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) asr: Vec<String>,
+    /// With this voice, likewise
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) tts: Vec<String>,
+    /// Where that agent's speech goes
+    #[arg(long, short, value_name = "FILE.wav")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+impl Again {
+    /// Whether anybody is to be spoken to.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.agent.is_some()
+            || self.llm.is_some()
+            || !self.asr.is_empty()
+            || !self.tts.is_empty()
+            || self.output.is_some()
+    }
 }
 
 #[derive(Debug, Args)]

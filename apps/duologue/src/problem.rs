@@ -140,7 +140,7 @@ impl From<providers::ProviderError> for Problem {
                 provider,
                 reason,
                 remedy,
-            } => Self::failure(format!("{provider} is not installed"))
+            } => Self::failure(format!("{provider} is not ready"))
                 .because(reason)
                 .fix(remedy),
             E::Unsupported { provider, reason } => {

@@ -107,16 +107,24 @@ pub(crate) async fn open(settings: &Settings, data: &Path) -> Outcome<Records> {
         })
 }
 
-/// `prices.toml` in the data folder, if it is there.
+/// The prices that come with the program.
+const SHIPPED: &str = include_str!("../prices.toml");
+
+/// `prices.toml` in the data folder, if it is there, before those that come with the program.
 pub(crate) fn prices(data: &Path) -> Outcome<Prices> {
+    let shipped = Prices::from_toml(SHIPPED).map_err(|error| {
+        Problem::failure("the prices that come with the program are broken").because(error)
+    })?;
     let path = data.join("prices.toml");
     match fs::read_to_string(&path) {
-        Ok(text) => Prices::from_toml(&text).map_err(|error| {
-            Problem::usage(format!("{} is wrong", path.display()))
-                .because(error)
-                .fix("see docs/records.md for what a price looks like")
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Prices::default()),
+        Ok(text) => Prices::from_toml(&text)
+            .map(|own| own.or(shipped))
+            .map_err(|error| {
+                Problem::usage(format!("{} is wrong", path.display()))
+                    .because(error)
+                    .fix("see docs/records.md for what a price looks like")
+            }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(shipped),
         Err(error) => {
             Err(Problem::failure(format!("could not read {}", path.display())).because_io(&error))
         }
@@ -146,6 +154,29 @@ fn models() -> Vec<Model> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prices_that_come_along_are_known_and_those_in_the_data_folder_win() {
+        let home = tempfile::tempdir().unwrap();
+        let usage = |llm: &str| store::Usage {
+            llm: llm.to_owned(),
+            input_tokens: 1_000_000,
+            ..store::Usage::default()
+        };
+        let cost = |llm: &str| {
+            let prices = prices(home.path()).unwrap();
+            prices
+                .cost(&usage(llm), "2026-11-21")
+                .map(store::prices::Cost::total)
+        };
+        let model = "gpt-4.1-mini-2025-04-14 at api.openai.com";
+        assert_eq!(cost(model), Some(0.4));
+        assert_eq!(cost("gpt-4.1-mini at 127.0.0.1:8080"), None);
+        assert_eq!(cost("another at api.openai.com"), None);
+        let own = "[[price]]\nllm = \"gpt-4.1-mini\"\nfrom = \"2026-01-01\"\ninput = 3\noutput = 3";
+        fs::write(home.path().join("prices.toml"), own).unwrap();
+        assert_eq!(cost(model), Some(3.0));
+    }
 
     #[test]
     fn only_what_is_built_is_accepted() {

@@ -163,7 +163,7 @@ fn unknown(kind: &str, name: &str, known: &str) -> ProviderError {
 
 fn no_key(provider: &str, key: &Key) -> ProviderError {
     ProviderError::Missing {
-        provider: format!("a key for {provider}"),
+        provider: provider.to_owned(),
         reason: format!("{} is not set", key.name),
         remedy: format!("Put {}=… into .env or the environment", key.name),
     }

@@ -3,70 +3,38 @@
 
 mod common;
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    thread,
-};
-
-use common::Bench;
+use common::{Bench, web::Web};
 
 const KEY: &str = "sk-made-up-key-1234";
 
 /// Understands everything as "what time is it", unless it is broken, and speaks half a second of everything.
 fn server(broken: bool) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for socket in listener.incoming().flatten() {
-            thread::spawn(move || answer(socket, broken));
+    let web = Web::start(move |asked| {
+        if broken {
+            return (
+                "500 Internal Server Error",
+                "text/plain",
+                b"out of order".to_vec(),
+            );
+        }
+        if !asked
+            .head
+            .contains("authorization: bearer sk-made-up-key-1234")
+        {
+            return ("401 Unauthorized", "text/plain", b"no key".to_vec());
+        }
+        let has_sound = asked.body.windows(4).any(|four| four == b"RIFF");
+        match (asked.method.as_str(), asked.path.as_str()) {
+            ("POST", "/v1/audio/transcriptions") if has_sound => (
+                "200 OK",
+                "application/json",
+                br#"{"text":"what time is it"}"#.to_vec(),
+            ),
+            ("POST", "/v1/audio/speech") => ("200 OK", "audio/pcm", vec![16; 24_000]),
+            _ => ("404 Not Found", "text/plain", Vec::new()),
         }
     });
-    url
-}
-
-fn answer(mut socket: TcpStream, broken: bool) -> Option<()> {
-    let mut asked = Vec::new();
-    let (head, body) = loop {
-        let mut piece = [0; 4096];
-        let read = socket.read(&mut piece).ok().filter(|read| *read > 0)?;
-        asked.extend_from_slice(&piece[..read]);
-        let Some(end) = asked.windows(4).position(|four| four == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = String::from_utf8_lossy(&asked[..end]).to_lowercase();
-        let length: usize = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())?;
-        if asked.len() >= end + 4 + length {
-            break (head, asked.split_off(end + 4));
-        }
-    };
-    let authorised = head.contains("authorization: bearer sk-made-up-key-1234");
-    let hears = head.starts_with("post /v1/audio/transcriptions ")
-        && body.windows(4).any(|four| four == b"RIFF");
-    let speaks = head.starts_with("post /v1/audio/speech ");
-    let (status, kind, body) = match (broken, authorised) {
-        (true, _) => (
-            "500 Internal Server Error",
-            "text/plain",
-            b"out of order".to_vec(),
-        ),
-        (_, false) => ("401 Unauthorized", "text/plain", b"no key".to_vec()),
-        _ if hears => (
-            "200 OK",
-            "application/json",
-            br#"{"text":"what time is it"}"#.to_vec(),
-        ),
-        _ if speaks => ("200 OK", "audio/pcm", vec![16; 24_000]),
-        _ => ("404 Not Found", "text/plain", Vec::new()),
-    };
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    socket.write_all(head.as_bytes()).ok()?;
-    socket.write_all(&body).ok()
+    format!("http://{}/v1", web.address)
 }
 
 #[test]

@@ -46,6 +46,29 @@ async fn an_llm_that_fails_is_apologised_for() {
 }
 
 #[tokio::test]
+async fn an_llm_that_fails_at_once_is_asked_once_more_in_the_same_turn() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let setup = Setup::new(&["what time is it"], move |_| {
+        match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => vec![Step::Fail(failed())],
+            _ => say("It is ten."),
+        }
+    });
+    let mut caller = setup.start().await;
+    caller.silent(2_000).await;
+    caller.speak(1_200).await;
+    caller.silent(6_000).await;
+    let said = |words: &str| caller.lines().iter().any(|line| line.ends_with(words));
+    assert!(said("It is ten.") && !said(APOLOGY), "{:?}", caller.log);
+    let requests = caller.requests();
+    // Nothing but the time may have changed.
+    let [.., first, second] = requests.as_slice() else {
+        panic!("{requests:?}")
+    };
+    assert_eq!(first.messages, second.messages);
+}
+
+#[tokio::test]
 async fn an_llm_that_closes_in_the_middle_leaves_what_it_said_and_says_that_it_broke_off() {
     let (said, caller) = asked(|| {
         vec![

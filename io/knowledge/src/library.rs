@@ -414,21 +414,11 @@ impl Library {
     /// # Errors
     /// [`LibraryError::Storage`].
     pub async fn within(&self, ids: &[String]) -> Result<BTreeSet<String>, LibraryError> {
-        let mut found: BTreeSet<String> = BTreeSet::new();
-        let mut next: Vec<String> = ids.to_vec();
-        while let Some(id) = next.pop() {
-            if !found.insert(id.clone()) {
-                continue;
-            }
-            let rows = sqlx::query("SELECT id FROM document WHERE parent = ?")
-                .bind(&id)
-                .fetch_all(&self.pool)
-                .await?;
-            for row in rows {
-                next.push(row.try_get(0)?);
-            }
-        }
-        Ok(found)
+        let rows = sqlx::query(AssertSqlSafe(format!("{INSIDE} SELECT id FROM inside")))
+            .bind(serde_json::to_string(ids).unwrap_or_default())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// The passages that fit a question best, the best first. `documents`: only in these, folders with all that is in
@@ -445,20 +435,20 @@ impl Library {
         let Some(wanted) = query(question) else {
             return Ok(Vec::new());
         };
-        let within = match documents {
-            Some(documents) => {
-                Some(serde_json::to_string(&self.within(documents).await?).unwrap_or_default())
-            }
-            None => None,
-        };
-        let rows = sqlx::query(
-            "SELECT passage.document, document.name, passage.number, passage.text, bm25(words, 1.0, 0.6)
-             FROM words JOIN passage ON passage.key = words.rowid JOIN document ON document.id = passage.document
-             WHERE words MATCH ?1 AND (?2 IS NULL OR passage.document IN (SELECT value FROM json_each(?2)))
-             ORDER BY 5, passage.key LIMIT ?3",
-        )
-        .bind(wanted)
+        let within = documents.map(|ids| serde_json::to_string(ids).unwrap_or_default());
+        // Only the index decides which passages fit best: theirs alone are read.
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{INSIDE}
+             SELECT passage.document, document.name, passage.number, passage.text, best.score FROM (
+                 SELECT rowid AS key, bm25(words, 1.0, 0.6) AS score FROM words
+                 WHERE words MATCH ?2 AND (?1 IS NULL OR rowid IN (
+                     SELECT key FROM passage WHERE document IN (SELECT id FROM inside)))
+                 ORDER BY 2, 1 LIMIT ?3) AS best
+             JOIN passage ON passage.key = best.key JOIN document ON document.id = passage.document
+             ORDER BY best.score, best.key"
+        )))
         .bind(within)
+        .bind(wanted)
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
         .fetch_all(&self.pool)
         .await?;
@@ -491,6 +481,10 @@ impl Library {
         Ok(())
     }
 }
+
+/// The documents of the JSON list `?1`, and all that lies within those that are folders.
+const INSIDE: &str = "WITH RECURSIVE inside (id) AS (
+    SELECT value FROM json_each(?1) UNION SELECT document.id FROM document JOIN inside ON document.parent = inside.id)";
 
 const FIELDS: &str = "id, kind, name, parent, url, file, size, created, updated";
 

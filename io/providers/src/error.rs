@@ -22,8 +22,8 @@ pub enum ProviderError {
         /// What, and what it can do instead.
         reason: String,
     },
-    /// A package, model or library that the provider needs is not on this machine.
-    #[error("{provider} is not installed: {reason}. {remedy}")]
+    /// Something that the provider needs is not on this machine: a package, a model, a library or a key.
+    #[error("{provider} is not ready: {reason}. {remedy}")]
     Missing {
         /// Its name.
         provider: String,

@@ -17,7 +17,11 @@ use serde_json::Value;
 
 pub(crate) use self::vault::Secret;
 use self::vault::Vault;
-use crate::shelf::{Nowhere, Shelf};
+use crate::{
+    Equipment, Refusal,
+    in_process::own_llm,
+    shelf::{Nowhere, Shelf},
+};
 
 /// What agents can do and know. Cheap to clone.
 #[derive(Clone)]
@@ -85,13 +89,29 @@ impl Abilities {
         Webhook::new(config, self.outbound.clone(), secrets)
     }
 
-    /// Adds the agent's webhook tools to `tools`. Those that cannot be called are left out with a warning.
-    pub(crate) fn add_webhooks(
+    /// What an agent has on top of `equipment`: its own llm before the one it was given (`wanted` is the caller's choice of
+    /// llm, if there is one), its webhook tools, and its documents.
+    ///
+    /// # Errors
+    /// [`Refusal`] says what is wrong with the agent's own llm.
+    pub fn equip(
         &self,
         agent: &str,
         config: &Config,
-        tools: &mut Vec<Arc<dyn Tool>>,
-    ) {
+        wanted: Option<&str>,
+        equipment: Equipment,
+    ) -> Result<Equipment, Refusal> {
+        let Equipment {
+            mut providers,
+            mut tools,
+        } = own_llm(config, wanted, &self.secrets(), equipment)?;
+        self.add_webhooks(agent, config, &mut tools);
+        providers.llm = self.inform(config, providers.llm, &mut tools);
+        Ok(Equipment { providers, tools })
+    }
+
+    /// Adds the agent's webhook tools to `tools`. Those that cannot be called are left out with a warning.
+    fn add_webhooks(&self, agent: &str, config: &Config, tools: &mut Vec<Arc<dyn Tool>>) {
         let named = config
             .value
             .pointer("/conversation_config/agent/prompt/tools")
@@ -113,7 +133,7 @@ impl Abilities {
 
     /// The llm with what the agent knows. Documents of `usage_mode` `prompt` stand in the prompt; the others are looked
     /// through at every turn, and by a tool.
-    pub(crate) fn inform(
+    fn inform(
         &self,
         config: &Config,
         llm: Arc<dyn Llm>,

@@ -50,27 +50,11 @@ impl Maker {
     fn make(&self, stored: &StoredAgent, wanted: Option<&str>) -> Result<Agent, Refusal> {
         let config = Config::from_value(stored.document.clone())
             .map_err(|error| Refusal::new(ErrorType::ValueError, error.to_string()))?;
-        let Equipment {
-            mut providers,
-            mut tools,
-        } = self.engine.equip(stored).map_err(|error| unable(&error))?;
-        let secrets = match &self.abilities {
-            Some(abilities) => abilities.secrets(),
-            None => self.secrets.clone(),
+        let equipment = self.engine.equip(stored).map_err(|error| unable(&error))?;
+        let Equipment { providers, tools } = match &self.abilities {
+            Some(abilities) => abilities.equip(&stored.id, &config, wanted, equipment)?,
+            None => own_llm(&config, wanted, &self.secrets, equipment)?,
         };
-        if let Some(own) = llm::own(&config, wanted, &secrets)? {
-            providers.llm = match llm::patience(&config) {
-                Some(patience) => Arc::new(
-                    LlmCascade::new(vec![own, providers.llm], patience)
-                        .map_err(|error| unable(&error))?,
-                ),
-                None => own,
-            };
-        }
-        if let Some(abilities) = &self.abilities {
-            abilities.add_webhooks(&stored.id, &config, &mut tools);
-            providers.llm = abilities.inform(&config, providers.llm, &mut tools);
-        }
         Ok(Agent::new(stored.id.clone(), config, providers, tools))
     }
 
@@ -231,6 +215,25 @@ impl Answerer for InProcess {
             ))
         }
     }
+}
+
+/// Puts the agent's own llm, if it is to be used, before the one it was given.
+pub(crate) fn own_llm(
+    config: &Config,
+    wanted: Option<&str>,
+    secrets: &BTreeMap<String, ApiKey>,
+    mut equipment: Equipment,
+) -> Result<Equipment, Refusal> {
+    if let Some(own) = llm::own(config, wanted, secrets)? {
+        let given = equipment.providers.llm;
+        equipment.providers.llm = match llm::patience(config) {
+            Some(patience) => Arc::new(
+                LlmCascade::new(vec![own, given], patience).map_err(|error| unable(&error))?,
+            ),
+            None => own,
+        };
+    }
+    Ok(equipment)
 }
 
 fn unable(error: &ProviderError) -> Refusal {

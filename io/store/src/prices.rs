@@ -4,11 +4,13 @@
 //!
 //! ```toml
 //! [[price]]
-//! llm = "small-model"        # the model's name; a longer name that begins so and goes on with "-" or " " fits as well
+//! llm = "small-model"        # the model's name; its dated versions, "small-model-2026-01-31", fit as well
+//! at = "llm.example"         # only at this server; default: wherever it is
 //! from = "2026-01-01"        # the first day it holds
 //! input = 0.40               # a million tokens read
 //! cached = 0.10              # a million of those that came from a cache; default: as input
 //! output = 1.60              # a million tokens written
+//! source = "the contract"    # where the price is from; for people
 //! ```
 //!
 //! Where no price fits, the cost is not known, and nobody guesses.
@@ -21,16 +23,21 @@ use crate::Usage;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prices {
     prices: Vec<Price>,
+    /// What is asked where these know nothing.
+    otherwise: Vec<Price>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Price {
     llm: String,
+    at: Option<String>,
     from: String,
     input: f64,
     cached: Option<f64>,
     output: f64,
+    #[serde(rename = "source")]
+    _source: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,16 +100,28 @@ impl Prices {
         }
         Ok(Self {
             prices: table.price,
+            otherwise: Vec::new(),
         })
+    }
+
+    /// These, and where they do not know an llm on the day, `others`.
+    #[must_use]
+    pub fn or(mut self, others: Self) -> Self {
+        self.otherwise.extend(others.prices);
+        self.otherwise.extend(others.otherwise);
+        self
     }
 
     /// What `usage` cost on `day` (`2026-01-31`). None: no price is known.
     pub fn cost(&self, usage: &Usage, day: &str) -> Option<Cost> {
-        let price = self
-            .prices
-            .iter()
-            .filter(|price| price.fits(&usage.llm) && price.from.as_str() <= day)
-            .max_by(|a, b| (a.llm.len(), &a.from).cmp(&(b.llm.len(), &b.from)))?;
+        let best = |prices: &[Price]| {
+            let fitting = prices
+                .iter()
+                .filter(|price| price.fits(&usage.llm) && price.from.as_str() <= day);
+            let rank = |price: &Price| (price.llm.len(), price.at.is_some(), price.from.clone());
+            fitting.max_by_key(|price| rank(price)).cloned()
+        };
+        let price = best(&self.prices).or_else(|| best(&self.otherwise))?;
         let million = |tokens: u64, price: f64| tokens as f64 * price / 1_000_000.0;
         let cached = usage.cached_tokens.min(usage.input_tokens);
         Some(Cost {
@@ -114,9 +133,20 @@ impl Prices {
 }
 
 impl Price {
+    /// `llm` is a model, perhaps with its version, and perhaps with " at " and its server.
     fn fits(&self, llm: &str) -> bool {
-        llm.strip_prefix(&self.llm)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', ' ', '@']))
+        let (model, place) = match llm.split_once(" at ") {
+            Some((model, place)) => (model, Some(place)),
+            None => (llm, None),
+        };
+        let is_version = |rest: &str| {
+            rest.strip_prefix('-')
+                .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '-'))
+        };
+        model
+            .strip_prefix(&self.llm)
+            .is_some_and(|rest| rest.is_empty() || is_version(rest))
+            && (self.at.is_none() || self.at.as_deref() == place)
     }
 }
 
@@ -172,7 +202,26 @@ mod tests {
             total("tiny at 127.0.0.1:9", "2026-06-01"),
             total("tiny", "2026-06-01")
         );
-        assert_eq!(total("tiny-pro-2", "2026-06-01"), Some(15.0));
+        assert_eq!(total("tiny-pro-2026-01-31", "2026-06-01"), Some(15.0));
+    }
+
+    #[test]
+    fn a_model_with_another_name_or_at_another_server_has_another_price() {
+        let prices = Prices::from_toml(TABLE).unwrap();
+        assert_eq!(prices.cost(&usage("tiny-fast"), "2026-06-01"), None);
+        let there = "[[price]]\nllm = \"tiny\"\nat = \"llm.example\"\nfrom = \"2026-01-01\"\ninput = 7\noutput = 7";
+        let there = Prices::from_toml(there).unwrap();
+        let cost =
+            |prices: &Prices, llm: &str| prices.cost(&usage(llm), "2026-06-01").map(Cost::total);
+        assert_eq!(cost(&there, "tiny at llm.example"), Some(10.5));
+        assert_eq!(cost(&there, "tiny at 127.0.0.1:9"), None);
+        assert_eq!(cost(&there, "tiny"), None);
+        // What is written by whoever pays wins over what came along.
+        let both = prices.clone().or(there.clone());
+        assert_eq!(cost(&both, "tiny at llm.example"), cost(&prices, "tiny"));
+        let both = there.or(prices.clone());
+        assert_eq!(cost(&both, "tiny at llm.example"), Some(10.5));
+        assert_eq!(cost(&both, "tiny at home"), cost(&prices, "tiny"));
     }
 
     #[test]

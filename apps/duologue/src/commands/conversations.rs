@@ -14,10 +14,11 @@ use store::{Conversations, Filter, Role, Store, Whole};
 
 use crate::{
     Context,
-    cli::{ConversationsCommand, ListConversations},
+    cli::{Again, ConversationsCommand, ListConversations},
     files,
     problem::{Outcome, Problem},
     records,
+    settings::keys,
 };
 
 /// Lines that are read from the store together.
@@ -61,17 +62,15 @@ impl Desk<'_> {
             }
             ConversationsCommand::Replay {
                 conversation,
-                agent,
-                output,
+                again,
             } => {
                 let whole = self.find(conversation).await?;
-                match agent {
-                    None => self.replay(&whole),
-                    Some(agent) => {
-                        // The conversation that follows opens the store itself.
-                        store.close().await;
-                        self.again(&whole, agent, output.as_deref()).await
-                    }
+                if again.is_wanted() {
+                    // The conversation that follows opens the store itself.
+                    store.close().await;
+                    self.again(&whole, again).await
+                } else {
+                    self.replay(&whole)
                 }
             }
             ConversationsCommand::Delete { conversation } => self.delete(conversation).await,
@@ -345,7 +344,7 @@ impl Desk<'_> {
     }
 
     /// Lets the caller's side of the recording speak to an agent once more.
-    async fn again(&self, whole: &Whole, agent: &str, output: Option<&Path>) -> Outcome<()> {
+    async fn again(&self, whole: &Whole, again: &Again) -> Outcome<()> {
         let id = &whole.summary.id;
         let Some(recording) = &whole.recording else {
             return Err(Problem::failure(format!("no sound was kept of {id}"))
@@ -354,7 +353,10 @@ impl Desk<'_> {
         let folder = env_folder(id)?;
         let caller = folder.join("caller.wav");
         let result = match left_side(recording, &caller) {
-            Ok(()) => self.talk(agent, &caller, output, &folder).await,
+            Ok(()) => {
+                let agent = again.agent.as_deref().unwrap_or(&whole.summary.agent);
+                self.talk(agent, &caller, again, &folder).await
+            }
             Err(problem) => Err(problem),
         };
         // A folder of the system's own, emptied by it if not by us.
@@ -363,13 +365,7 @@ impl Desk<'_> {
     }
 
     /// As whoever calls `duologue talk`, for it is the same thing.
-    async fn talk(
-        &self,
-        agent: &str,
-        caller: &Path,
-        output: Option<&Path>,
-        folder: &Path,
-    ) -> Outcome<()> {
+    async fn talk(&self, agent: &str, caller: &Path, again: &Again, folder: &Path) -> Outcome<()> {
         let failed = |error: &std::io::Error| {
             Problem::failure("could not begin the conversation").because_io(error)
         };
@@ -380,7 +376,20 @@ impl Desk<'_> {
         }
         command.args(["talk", "--pace", "fast", "--agent", agent, "--input"]);
         command.arg(caller).arg("--output");
-        command.arg(output.map_or_else(|| folder.join("agent.wav"), Path::to_owned));
+        let output = again.output.clone();
+        command.arg(output.unwrap_or_else(|| folder.join("agent.wav")));
+        let named = [
+            ("--llm", again.llm.as_slice()),
+            ("--asr", again.asr.as_slice()),
+            ("--tts", again.tts.as_slice()),
+        ];
+        for (flag, values) in named {
+            for value in values {
+                command.args([flag, value]);
+            }
+        }
+        // It is kept where the first one is.
+        command.env(keys::DATA_DIR.name, self.data);
         let status = command.status().await.map_err(|e| failed(&e))?;
         if status.success() {
             Ok(())

@@ -161,7 +161,7 @@ fn agent_files(settings: &Settings) -> Finding {
 /// Whether the llm that would be chosen answers.
 async fn llm(settings: &Settings) -> Vec<Finding> {
     let name = "llm";
-    match brain::choose_llm(settings, None).await {
+    match brain::choose_llm(settings).await {
         Err(problem) => vec![Finding::new(name, State::Bad, problem.what()).fix(problem.remedy())],
         Ok(LlmChoice::Scripted { because }) => {
             vec![

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    env, fs, io,
+    fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -10,13 +10,10 @@ use std::{
 
 use agent::{Providers, config::AgentFile};
 use embedded::{Engine, recogniser, script::Scripted, tools::Shelf};
-use providers::{
-    ApiKey, ProviderError, asr::Asr, llm::Llm, openai::ChatCompletions, tool::Tool, tts::Tts,
-};
+use providers::{ProviderError, asr::Asr, llm::Llm, openai::ChatCompletions, tool::Tool, tts::Tts};
 use serde_json::json;
 use server::{
     BindError, Equipment, InProcess, Keys, Limits, Origin, Registry, Server, Speech, StoredAgent,
-    shelf::Folder,
 };
 
 use crate::{
@@ -29,9 +26,6 @@ use crate::{
     speech,
     vendors::{Vendors, Wanted},
 };
-
-/// Secrets that agents name are environment variables with this before the name.
-const SECRET_PREFIX: &str = "DUOLOGUE_SECRET_";
 
 /// Speech requests that are worked on at a time. Conversations come first: they have no such limit.
 const SPEECH_AT_ONCE: usize = 4;
@@ -47,7 +41,7 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
         (None, kept) if !bind.ip().is_loopback() => own_key(&data, kept)?,
         (None, _) => (Keys::default(), None),
     };
-    let llm = brain::choose_llm(settings, None).await?;
+    let llm = brain::choose_llm(settings).await?;
     let shown_llm = llm.shown();
     let engine = Equip::new(settings, llm, data.clone())?;
     for part in engine.speech.check() {
@@ -58,15 +52,7 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
         }
     }
     let limits = limits(settings)?;
-    let secrets = env::vars()
-        .filter_map(|(name, value)| {
-            Some((
-                name.strip_prefix(SECRET_PREFIX)?.to_owned(),
-                ApiKey::new(&value),
-            ))
-        })
-        .collect::<BTreeMap<_, _>>();
-    let abilities = abilities::open(settings, &data, secrets).await?;
+    let abilities = abilities::open(settings, &data).await?;
     let voices = &engine.speech;
     let speech = Speech::new(voices.vad(), voices.asr(), voices.tts(), SPEECH_AT_ONCE);
     let records = records::open(settings, &data).await?;
@@ -77,7 +63,7 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
     let registry = Registry::open(
         bundled()?,
         folder.is_dir().then(|| folder.to_owned()),
-        Arc::new(Folder::new(data.join("created"))),
+        abilities::created(&data),
     )
     .await
     .map_err(|error| {

@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use agent::{Agent, Providers, config::AgentFile};
+use agent::{
+    Agent, Providers,
+    config::{AgentFile, Config},
+};
 use embedded::{Engine, recogniser, tools::Shelf, voice::FliteVoice};
 use protocol::agents::{
     AgentOverride, ClientEventKind, ConfigOverride, ConversationOverride, DynamicVariable,
@@ -15,20 +18,20 @@ use protocol::agents::{
     client::{Abilities, Settings as ClientSettings},
 };
 use providers::{llm::Llm, openai::ChatCompletions, tts::Tts as _};
+use server::Equipment;
 
-use super::{
-    remote::{self, Remote},
-    view::Shown,
-};
+use super::{remote, view::Shown};
 use crate::{
-    Context, agents,
-    brain::{self, LlmChoice},
+    Context,
+    abilities::Here,
+    agents,
+    brain::{self, LlmChoice, Remote},
     cli::{Pace, Talk},
     files,
     problem::{Outcome, Problem},
     settings::{Origin, Settings, keys},
     speech,
-    vendors::{Vendors, Wanted},
+    vendors::{Named, Vendors, Wanted},
 };
 
 /// The agent for whoever names none.
@@ -52,7 +55,7 @@ pub(crate) enum Answerer {
     /// An agent in this process.
     Here(Box<Agent>),
     /// One elsewhere.
-    There(Box<Remote>),
+    There(Box<remote::Remote>),
 }
 
 /// Everything a conversation needs before it begins.
@@ -81,7 +84,11 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
     }
     let (entry, note) = choose_agent(settings)?;
     let mut file = agents::load(&entry)?;
-    let llm_choice = brain::choose_llm(settings, own_llm(&file)).await?;
+    let here = Here::open(settings, &file.config).await?.map(Arc::new);
+    if let Some(here) = &here {
+        file.config = here.complete(&entry.id, file.config)?;
+    }
+    let llm_choice = brain::choose_llm(settings).await?;
     let paths = speech::paths(settings);
     let engine = Engine::new(
         paths.clone(),
@@ -91,7 +98,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
             ..recogniser::Settings::default()
         },
     );
-    let wanted = Wanted::read(file.providers.as_ref())?;
+    let wanted = wanted(&file, arguments)?;
     let vendors = Vendors::of(settings);
     if !arguments.text
         && wanted.needs_embedded()
@@ -107,7 +114,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         },
         Shown::Choice {
             name: "llm",
-            value: llm_choice.shown(),
+            value: own_llm(&file.config).unwrap_or_else(|| llm_choice.shown()),
         },
         Shown::Choice {
             name: "agent",
@@ -115,14 +122,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         },
     ];
     choices.extend(note.map(Shown::Notice));
-    for (name, list) in [("ears", &wanted.asr), ("voice", &wanted.tts)] {
-        if !list.is_empty() {
-            choices.push(Shown::Choice {
-                name,
-                value: format!("{} (the agent's own)", Wanted::shown(list)),
-            });
-        }
-    }
+    choices.extend(ears_and_voice(&wanted, arguments));
     if !wanted.tts.is_empty() {
         // Their voices are the vendors' business.
     } else if let Some(wanted) = settings.get(keys::VOICE) {
@@ -138,14 +138,9 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
     let tools = shelf.named(&script.tools());
     let scripted: Arc<dyn Llm> = Arc::new(script);
     let by_script = wanted.llm.is_empty() && matches!(llm_choice, LlmChoice::Scripted { .. });
-    let llm: Arc<dyn Llm> = match llm_choice {
+    let llm = match llm_choice {
         LlmChoice::Scripted { .. } => Arc::clone(&scripted),
-        LlmChoice::Remote(remote) => Arc::new(ChatCompletions::new(providers::openai::Settings {
-            base_url: remote.base_url,
-            key: remote.key,
-            model: remote.model,
-            ..providers::openai::Settings::default()
-        })?),
+        LlmChoice::Remote(remote) => remote_llm(remote)?,
     };
     let providers = Providers {
         vad: engine.vad(),
@@ -153,13 +148,21 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         llm: vendors.llm(&wanted.llm, &scripted, &llm)?,
         tts: vendors.tts(&engine, &wanted.tts)?,
     };
+    let given = Equipment {
+        providers: providers.clone(),
+        tools,
+    };
+    let equipment = match &here {
+        Some(here) => here.equip(&entry.id, &file.config, given)?,
+        None => given,
+    };
     Ok(Prepared {
-        transfer: Some(colleagues(settings.clone(), providers.clone(), by_script)),
+        transfer: Some(colleagues(settings.clone(), providers, by_script, here)),
         answerer: Answerer::Here(Box::new(Agent::new(
             entry.id,
             file.config,
-            providers,
-            tools,
+            equipment.providers,
+            equipment.tools,
         ))),
         settings: client_settings(settings, arguments)?,
         choices,
@@ -167,8 +170,59 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
     })
 }
 
+/// Who hears, thinks and speaks: whom the flags name, else whom the agent does.
+fn wanted(file: &AgentFile, arguments: &Talk) -> Outcome<Wanted> {
+    let mut wanted = Wanted::read(file.providers.as_ref())?;
+    for (named, list) in [
+        (&arguments.asr, &mut wanted.asr),
+        (&arguments.tts, &mut wanted.tts),
+    ] {
+        if !named.is_empty() {
+            *list = named.iter().map(|name| Named::parse(name)).collect();
+        }
+    }
+    Ok(wanted)
+}
+
+fn ears_and_voice(wanted: &Wanted, arguments: &Talk) -> Vec<Shown> {
+    let shown = |name, list: &[Named], flag: &str, given: &[String]| {
+        let because = if given.is_empty() {
+            "the agent's own"
+        } else {
+            flag
+        };
+        (!list.is_empty()).then(|| Shown::Choice {
+            name,
+            value: format!("{} ({because})", Wanted::shown(list)),
+        })
+    };
+    [
+        shown("ears", &wanted.asr, "--asr", &arguments.asr),
+        shown("voice", &wanted.tts, "--tts", &arguments.tts),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn remote_llm(remote: Remote) -> Outcome<Arc<dyn Llm>> {
+    Ok(Arc::new(ChatCompletions::new(
+        providers::openai::Settings {
+            base_url: remote.base_url,
+            key: remote.key,
+            model: remote.model,
+            ..providers::openai::Settings::default()
+        },
+    )?))
+}
+
 /// Agents by name, as `--agent` finds them, with the same ears and voice; each with its own script where scripts answer.
-fn colleagues(settings: Settings, providers: Providers, by_script: bool) -> agent::Resolver {
+fn colleagues(
+    settings: Settings,
+    providers: Providers,
+    by_script: bool,
+    here: Option<Arc<Here>>,
+) -> agent::Resolver {
     Arc::new(move |id| {
         let entry = agents::find(&settings, id).ok()?;
         let file = agents::load(&entry).ok()?;
@@ -179,12 +233,30 @@ fn colleagues(settings: Settings, providers: Providers, by_script: bool) -> agen
         if by_script {
             providers.llm = Arc::new(script);
         }
-        Some(Agent::new(entry.id, file.config, providers, tools))
+        let Some(here) = &here else {
+            return Some(Agent::new(entry.id, file.config, providers, tools));
+        };
+        let config = here.complete(&entry.id, file.config).ok()?;
+        let equipment = here
+            .equip(&entry.id, &config, Equipment { providers, tools })
+            .inspect_err(|problem| tracing::warn!("{problem}"))
+            .ok()?;
+        Some(Agent::new(
+            entry.id,
+            config,
+            equipment.providers,
+            equipment.tools,
+        ))
     })
 }
 
 /// As [`prepare`], for an agent that has its own llm and speech.
-fn elsewhere(settings: &Settings, arguments: &Talk, remote: Remote) -> Outcome<Prepared> {
+fn elsewhere(settings: &Settings, arguments: &Talk, remote: remote::Remote) -> Outcome<Prepared> {
+    if !arguments.asr.is_empty() || !arguments.tts.is_empty() {
+        return Err(Problem::usage("that agent has ears and a voice of its own")
+            .because("--asr and --tts choose for agents of this machine")
+            .fix("leave them out, or name an agent of this machine: --agent assistant"));
+    }
     let choices = vec![
         Shown::Choice {
             name: "brain",
@@ -257,12 +329,24 @@ fn describe(entry: &agents::Entry, file: &AgentFile) -> String {
     }
 }
 
-/// The address and model of the agent's own llm, if it has one.
-fn own_llm(file: &AgentFile) -> Option<(String, Option<String>)> {
-    let prompt = &file.config.view.conversation_config.agent.prompt;
+/// The agent's own llm as people read it, if it has one.
+fn own_llm(config: &Config) -> Option<String> {
+    let prompt = &config.view.conversation_config.agent.prompt;
+    if prompt.llm.as_deref() != Some("custom-llm") {
+        return None;
+    }
     let custom = prompt.custom_llm.as_ref()?;
-    let text = |name: &str| custom.get(name).and_then(|v| v.as_str()).map(str::to_owned);
-    Some((text("url")?, text("model_id")))
+    let text = |name: &str| custom.get(name).and_then(|value| value.as_str());
+    let remote = Remote {
+        base_url: text("url")?.to_owned(),
+        key: None,
+        model: text("model_id").map_or_else(
+            || providers::openai::Settings::default().model,
+            str::to_owned,
+        ),
+        because: "the agent's own llm".to_owned(),
+    };
+    Some(LlmChoice::Remote(remote).shown())
 }
 
 fn check_voice(voice: &FliteVoice, wanted: &str, origin: &Origin) -> Outcome<()> {

@@ -6,6 +6,9 @@
 pub(crate) mod line;
 pub(crate) mod server;
 pub(crate) mod terminal;
+pub(crate) mod thinker;
+pub(crate) mod tones;
+pub(crate) mod web;
 
 use std::{
     io::Write as _,

@@ -16,7 +16,7 @@ pub(crate) const KEY: &str = "dk_right";
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
-    _bench: Bench,
+    bench: Bench,
 }
 
 impl Server {
@@ -38,11 +38,18 @@ impl Server {
             .unwrap();
         let started: Value = serde_json::from_str(&line).unwrap();
         let url = started["url"].as_str().unwrap().to_owned();
-        Self {
-            child,
-            url,
-            _bench: bench,
-        }
+        Self { child, url, bench }
+    }
+
+    /// Ends it, and leaves its data where they are.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.bench.path("data")
     }
 
     /// What a client needs to find it.
@@ -56,7 +63,6 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
 }

@@ -32,6 +32,9 @@ const LONGEST_REPLY: usize = 64 * 1024;
 /// llms that fail so often without an answer between end the conversation, after an apology.
 const MOST_LLM_FAILURES: u32 = 3;
 
+/// An llm that fails sooner than this without a word is asked once more in the same turn: nobody waits long for it.
+const SOON: Duration = Duration::from_secs(1);
+
 /// One attempt of the agent to say something.
 #[expect(
     clippy::struct_excessive_bools,
@@ -42,6 +45,9 @@ pub(super) struct Reply {
     pub(super) adopted: bool,
     pub(super) text: String,
     pub(super) llm: Option<llm::Generation>,
+    /// What the llm was asked, while it may be asked once more.
+    again: Option<(Origin, Option<String>)>,
+    asked: Instant,
     /// Until when the llm may be silent.
     pub(super) patience: Instant,
     pub(super) voice: Option<Voice>,
@@ -71,6 +77,8 @@ impl Reply {
             adopted,
             text: String::new(),
             llm: None,
+            again: None,
+            asked: Instant::now(),
             patience,
             voice: None,
             written: false,
@@ -116,8 +124,9 @@ impl Session {
             Origin::Turn | Origin::ReEngage => None,
         };
         if own_words.is_none() {
-            let request = self.request(id, &origin, speculative);
+            let request = self.request(id, &origin, speculative.clone());
             reply.llm = Some(self.inner.providers.llm.generate(request));
+            reply.again = Some((origin, speculative));
         }
         self.replies.insert(id, reply);
         if let Some(text) = own_words {
@@ -401,6 +410,9 @@ impl Session {
     }
 
     async fn llm_failed(&mut self, id: ReplyId, error: &ProviderError) {
+        if self.asks_again(id, error) {
+            return;
+        }
         self.llm_failures += 1;
         self.warn(&format!("the llm failed: {error}"));
         let fatal = !error.is_transient() || self.llm_failures >= MOST_LLM_FAILURES;
@@ -434,6 +446,34 @@ impl Session {
             self.tell(Input::AgentEnds { reply: id });
         }
         self.complete(id).await;
+    }
+
+    /// Asks the llm once more, where that costs little: it failed at once, before a word, and another try may do.
+    fn asks_again(&mut self, id: ReplyId, error: &ProviderError) -> bool {
+        let may_do = matches!(
+            error,
+            ProviderError::Failed { .. } | ProviderError::Unreachable { .. }
+        );
+        let Some(reply) = self.replies.get_mut(&id) else {
+            return false;
+        };
+        let began = reply.called || !reply.text.trim().is_empty();
+        let Some((origin, speculative)) = reply.again.take() else {
+            return false;
+        };
+        if !may_do || began || reply.asked.elapsed() > SOON {
+            return false;
+        }
+        // What was a guess at the user's words is theirs by now.
+        let speculative = speculative.filter(|_| !reply.adopted);
+        self.warn(&format!("the llm failed and is asked once more: {error}"));
+        let request = self.request(id, &origin, speculative);
+        let patience = self.provider_deadline();
+        if let Some(reply) = self.replies.get_mut(&id) {
+            reply.llm = Some(self.inner.providers.llm.generate(request));
+            reply.patience = patience;
+        }
+        true
     }
 
     /// Stops the work on a reply.

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Health, nobody, speaks, widest};
+use super::{Health, hung_up, in_turn, nobody, spawn_session, widest};
 use crate::{
     ProviderError,
     asr::{Asr, Event, Expected, Input, Options, Session},
@@ -76,43 +76,21 @@ impl Asr for AsrCascade {
     }
 
     fn start(&self, options: Options) -> Session {
-        let (input, inputs) = mpsc::channel(64);
-        let (sender, events) = mpsc::channel(64);
         let inner = Arc::clone(&self.inner);
-        tokio::spawn(async move {
-            let order = inner.health.order();
-            let able: VecDeque<usize> = order
-                .iter()
-                .copied()
-                .filter(|index| {
-                    inner
-                        .asrs
-                        .get(*index)
-                        .is_some_and(|asr| speaks(asr.languages(), &options.language))
-                })
-                .collect();
-            // Where nobody speaks the language, the first says so.
-            let rest = if able.is_empty() {
-                order.into_iter().take(1).collect()
-            } else {
-                able
-            };
-            let hearing = Hearing {
-                inner,
-                options,
-                rest,
-                current: None,
-                kept: VecDeque::new(),
-            };
-            tokio::select! {
-                () = sender.closed() => {}
-                result = hearing.run(inputs, &sender) => {
-                    if let Err(error) = result {
-                        let _ = sender.send(Err(error)).await;
-                    }
-                }
-            }
+        let rest = in_turn(&inner.health, &options.language, |index| {
+            inner.asrs.get(index).map(|asr| asr.languages())
         });
+        let hearing = Hearing {
+            inner,
+            options,
+            rest,
+            current: None,
+            kept: VecDeque::new(),
+        };
+        let (input, events) = spawn_session(
+            |inputs, sender| async move { hearing.run(inputs, &sender).await },
+            64,
+        );
         Session { input, events }
     }
 }
@@ -316,13 +294,7 @@ impl Hearing {
                 Ok(())
             }
             Some(Err(error)) => self.fail_over(error).await,
-            None => {
-                let error = ProviderError::Failed {
-                    provider: self.name(),
-                    reason: "it closed in the middle".to_owned(),
-                };
-                self.fail_over(error).await
-            }
+            None => self.fail_over(hung_up(self.name())).await,
         }
     }
 

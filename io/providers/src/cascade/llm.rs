@@ -7,11 +7,14 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Health, nobody};
+use super::{Health, hung_up, nobody};
 use crate::{
     ProviderError,
     llm::{Event, Generation, Llm, Request},
 };
+
+/// Whoever asked and goes away after so much silence has given the llm up; before, they have changed their mind.
+const GIVEN_UP: Duration = Duration::from_secs(2);
 
 /// Llms in order of preference.
 ///
@@ -57,11 +60,7 @@ impl Llm for LlmCascade {
         let (sender, receiver) = mpsc::channel(64);
         let inner = Arc::clone(&self.inner);
         tokio::spawn(async move {
-            tokio::select! {
-                // Whoever asked is no longer interested.
-                () = sender.closed() => {}
-                () = inner.run(&sender, request) => {}
-            }
+            inner.run(&sender, request).await;
         });
         receiver
     }
@@ -101,13 +100,15 @@ impl Inner {
         // What comes before the first word counts only if that word comes.
         let mut held = Vec::new();
         loop {
-            let event =
-                timeout_at(until, events.recv())
-                    .await
-                    .map_err(|_| ProviderError::TimedOut {
-                        provider: name.clone(),
-                        after: self.patience,
-                    })?;
+            let next = tokio::select! {
+                // Whoever asked is no longer interested.
+                () = sender.closed() => return Ok(()),
+                next = timeout_at(until, events.recv()) => next,
+            };
+            let event = next.map_err(|_| ProviderError::TimedOut {
+                provider: name.clone(),
+                after: self.patience,
+            })?;
             let begins = matches!(event, Some(Ok(Event::Text(_) | Event::Call(_))));
             match event {
                 Some(Ok(Event::Done)) | None => {
@@ -133,7 +134,22 @@ impl Inner {
     }
 
     async fn rest(&self, sender: &Sender, index: usize, mut events: Generation) {
-        while let Some(event) = events.recv().await {
+        let mut since = Instant::now();
+        loop {
+            let event = tokio::select! {
+                () = sender.closed() => {
+                    let after = since.elapsed();
+                    if after >= GIVEN_UP {
+                        let provider = self.name(index);
+                        self.health.failed(index, &ProviderError::TimedOut { provider, after });
+                    }
+                    return;
+                }
+                event = events.recv() => event,
+            };
+            since = Instant::now();
+            // One that hung up in the middle: the reply is lost, and the next one is somebody else's.
+            let event = event.unwrap_or_else(|| Err(hung_up(self.name(index))));
             let ends = matches!(event, Ok(Event::Done) | Err(_));
             match &event {
                 Ok(Event::Done) => self.health.worked(index),
@@ -144,13 +160,6 @@ impl Inner {
                 return;
             }
         }
-        // It hung up in the middle: the reply is lost, and the next one is somebody else's.
-        let error = ProviderError::Failed {
-            provider: self.name(index),
-            reason: "it closed in the middle of its answer".to_owned(),
-        };
-        self.health.failed(index, &error);
-        let _ = sender.send(Err(error)).await;
     }
 
     fn name(&self, index: usize) -> String {
@@ -262,6 +271,31 @@ mod tests {
         let cascade = cascade(vec![Ok(text("one"))], false);
         assert_eq!(said(&cascade).await, ["one", "error"]);
         assert_eq!(said(&cascade).await, ["backup", "done"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_stalls_in_the_middle_is_asked_last_and_one_that_is_interrupted_is_not() {
+        for (waited, next) in [(2_500, vec!["backup", "done"]), (500, vec!["one"])] {
+            let cascade = cascade(vec![Ok(text("one"))], true);
+            let mut events = cascade.generate(Request::default());
+            assert!(matches!(events.recv().await, Some(Ok(Event::Text(_)))));
+            tokio::time::sleep(Duration::from_millis(waited)).await;
+            drop(events);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let mut events = cascade.generate(Request::default());
+            let mut said = Vec::new();
+            for _ in &next {
+                match events.recv().await {
+                    Some(Ok(Event::Text(text))) => said.push(text),
+                    other => said.push(format!("{:?}", other.map(|event| event.is_ok()))),
+                }
+            }
+            let next: Vec<&str> = next
+                .into_iter()
+                .map(|word| if word == "done" { "Some(true)" } else { word })
+                .collect();
+            assert_eq!(said, next, "{waited}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

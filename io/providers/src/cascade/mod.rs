@@ -12,11 +12,12 @@ mod llm;
 mod tts;
 
 use std::{
+    collections::VecDeque,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::ProviderError;
 
@@ -85,6 +86,58 @@ fn widest<'a>(lists: impl Iterator<Item = &'a [&'a str]>) -> &'a [&'a str] {
         }
     }
     widest
+}
+
+/// All providers in the order in which they are asked, but for those that do not speak the language. Where none does, the first
+/// is asked all the same, and says so.
+fn in_turn<'a>(
+    health: &Health,
+    language: &str,
+    languages: impl Fn(usize) -> Option<&'a [&'a str]>,
+) -> VecDeque<usize> {
+    let order = health.order();
+    let first = order.first().copied();
+    let able: VecDeque<usize> = order
+        .into_iter()
+        .filter(|index| languages(*index).is_some_and(|known| speaks(known, language)))
+        .collect();
+    if able.is_empty() {
+        first.into_iter().collect()
+    } else {
+        able
+    }
+}
+
+/// Passes on what `run` makes of a session's inputs, and its error, if there is one. Whoever asked and went away ends it.
+fn spawn_session<I: Send + 'static, E: Send + 'static, F>(
+    run: impl FnOnce(mpsc::Receiver<I>, mpsc::Sender<Result<E, ProviderError>>) -> F,
+    room: usize,
+) -> (mpsc::Sender<I>, mpsc::Receiver<Result<E, ProviderError>>)
+where
+    F: Future<Output = Result<(), ProviderError>> + Send + 'static,
+{
+    let (input, inputs) = mpsc::channel(64);
+    let (sender, events) = mpsc::channel(room);
+    let work = run(inputs, sender.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = sender.closed() => {}
+            result = work => {
+                if let Err(error) = result {
+                    let _ = sender.send(Err(error)).await;
+                }
+            }
+        }
+    });
+    (input, events)
+}
+
+/// The session of one that went away without a word.
+fn hung_up(provider: String) -> ProviderError {
+    ProviderError::Failed {
+        provider,
+        reason: "it closed in the middle".to_owned(),
+    }
 }
 
 fn speaks(languages: &[&str], language: &str) -> bool {

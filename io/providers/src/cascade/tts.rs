@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Health, nobody, speaks, widest};
+use super::{Health, hung_up, in_turn, nobody, spawn_session, widest};
 use crate::{
     ProviderError,
     estimate::words,
@@ -82,51 +82,28 @@ impl Tts for TtsCascade {
     }
 
     fn start(&self, options: Options) -> Session {
-        let (input, inputs) = mpsc::channel(64);
-        let (sender, events) = mpsc::channel(8);
         let inner = Arc::clone(&self.inner);
-        tokio::spawn(async move {
-            let order = inner.health.order();
-            let able: VecDeque<usize> = order
-                .iter()
-                .copied()
-                .filter(|index| {
-                    inner
-                        .voices
-                        .get(*index)
-                        .is_some_and(|tts| speaks(tts.languages(), &options.language))
-                })
-                .collect();
-            // Where nobody speaks the language, the first says so.
-            let rest = if able.is_empty() {
-                order.into_iter().take(1).collect()
-            } else {
-                able
-            };
-            let reply = Reply {
-                inner,
-                options,
-                rest,
-                current: None,
-                text: String::new(),
-                ended: false,
-                spoken: 0,
-                repeated: 0,
-                aligned: false,
-                sounded: Duration::ZERO,
-                rate: None,
-                resampler: None,
-            };
-            tokio::select! {
-                // Interrupted: dropping the session behind it stops that as well.
-                () = sender.closed() => {}
-                result = reply.run(inputs, &sender) => {
-                    if let Err(error) = result {
-                        let _ = sender.send(Err(error)).await;
-                    }
-                }
-            }
+        let rest = in_turn(&inner.health, &options.language, |index| {
+            inner.voices.get(index).map(|tts| tts.languages())
         });
+        let reply = Reply {
+            inner,
+            options,
+            rest,
+            current: None,
+            text: String::new(),
+            ended: false,
+            spoken: 0,
+            repeated: 0,
+            aligned: false,
+            sounded: Duration::ZERO,
+            rate: None,
+            resampler: None,
+        };
+        let (input, events) = spawn_session(
+            |inputs, sender| async move { reply.run(inputs, &sender).await },
+            8,
+        );
         Session { input, events }
     }
 }
@@ -203,13 +180,7 @@ impl Reply {
                             return Ok(());
                         }
                         Step::Event(Some(Err(error))) => self.fail_over(error)?,
-                        Step::Event(None) => {
-                            let error = ProviderError::Failed {
-                                provider: self.name(),
-                                reason: "it closed before it had spoken everything".to_owned(),
-                            };
-                            self.fail_over(error)?;
-                        }
+                        Step::Event(None) => self.fail_over(hung_up(self.name()))?,
                     }
                     since = Instant::now();
                 }

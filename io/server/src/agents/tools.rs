@@ -14,38 +14,46 @@ impl Registry {
         agent: Arc<StoredAgent>,
         chosen: Option<&[String]>,
     ) -> Arc<StoredAgent> {
-        let named = agent
-            .document
-            .pointer("/conversation_config/agent/prompt/tool_ids")
-            .and_then(Value::as_array);
-        let ids: Vec<&str> = match (chosen, named) {
-            (Some(chosen), _) => chosen.iter().map(String::as_str).collect(),
-            (None, Some(named)) => named.iter().filter_map(Value::as_str).collect(),
-            (None, None) => return agent,
+        if chosen.is_none() && named(&agent.document).is_none() {
+            return agent;
+        }
+        let mut copy = StoredAgent::clone(&agent);
+        self.write_tools(&agent.id, &mut copy.document, chosen);
+        Arc::new(copy)
+    }
+
+    /// Writes the tools that an agent's JSON names by id into it; `chosen` are named instead, if there are any. Ids that
+    /// lead nowhere are passed over with a warning.
+    pub fn write_tools(&self, agent: &str, document: &mut Value, chosen: Option<&[String]>) {
+        let ids: Vec<&str> = match chosen {
+            Some(chosen) => chosen.iter().map(String::as_str).collect(),
+            None => named(document).into_iter().flatten().collect(),
         };
         let mut tools = Vec::new();
         for id in ids {
-            if let Some(tool) = self.tool(id) {
-                let mut config = tool.document.get("tool_config").cloned();
-                // What it answers in tests is kept beside its configuration.
-                if let (Some(Value::Object(config)), Some(mocks)) =
-                    (&mut config, tool.document.get("response_mocks"))
-                {
-                    config.insert("response_mocks".to_owned(), mocks.clone());
-                }
-                tools.extend(config);
-            } else {
-                tracing::warn!(
-                    agent = agent.id,
-                    tool = id,
-                    "the agent names a tool that is not here"
-                );
+            let Some(tool) = self.tool(id) else {
+                tracing::warn!(agent, tool = id, "the agent names a tool that is not here");
+                continue;
+            };
+            let mut config = tool.document.get("tool_config").cloned();
+            // What it answers in tests is kept beside its configuration.
+            if let (Some(Value::Object(config)), Some(mocks)) =
+                (&mut config, tool.document.get("response_mocks"))
+            {
+                config.insert("response_mocks".to_owned(), mocks.clone());
             }
+            tools.extend(config);
         }
-        let mut copy = StoredAgent::clone(&agent);
-        add_tools(&mut copy.document, tools);
-        Arc::new(copy)
+        add_tools(document, tools);
     }
+}
+
+/// The ids of tools that an agent's JSON names.
+fn named(document: &Value) -> Option<impl Iterator<Item = &str>> {
+    let ids = document
+        .pointer("/conversation_config/agent/prompt/tool_ids")?
+        .as_array()?;
+    Some(ids.iter().filter_map(Value::as_str))
 }
 
 /// The object at `conversation_config.agent.prompt`, made where it is missing.

@@ -1,0 +1,118 @@
+//! A web server of the tests' own, for whatever the program calls, and a client for whatever it serves.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use serde_json::Value;
+
+/// A request that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    /// With the query.
+    pub(crate) path: String,
+    /// The headers, one a line, in lower case.
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Asked {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// What is answered: status line, media type and body.
+pub(crate) type Answer = (&'static str, &'static str, Vec<u8>);
+
+/// A server on a free port of this machine.
+#[derive(Clone)]
+pub(crate) struct Web {
+    pub(crate) address: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Web {
+    pub(crate) fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let web = Self {
+            address: listener.local_addr().unwrap().to_string(),
+            asked: Arc::default(),
+        };
+        let (asked, answer) = (Arc::clone(&web.asked), Arc::new(answer));
+        thread::spawn(move || {
+            for mut socket in listener.incoming().flatten() {
+                let (asked, answer) = (Arc::clone(&asked), Arc::clone(&answer));
+                thread::spawn(move || {
+                    let request = read(&mut socket)?;
+                    asked.lock().unwrap().push(request.clone());
+                    let (status, kind, body) = answer(&request);
+                    let head = format!(
+                        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                        body.len()
+                    );
+                    socket.write_all(head.as_bytes()).ok()?;
+                    socket.write_all(&body).ok()
+                });
+            }
+        });
+        web
+    }
+
+    /// All that was asked, the oldest first.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn read(socket: &mut TcpStream) -> Option<Asked> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut piece = [0; 4096];
+        let read = socket.read(&mut piece).ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&piece[..read]);
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let (line, head) = text.split_once("\r\n")?;
+        let head = head.to_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
+            .unwrap_or(0);
+        if bytes.len() < end + 4 + length {
+            continue;
+        }
+        let mut words = line.split(' ');
+        return Some(Asked {
+            method: words.next()?.to_owned(),
+            path: words.next()?.to_owned(),
+            head,
+            body: bytes.split_off(end + 4),
+        });
+    }
+}
+
+/// Sends JSON to a server of this machine and reads the JSON that it answers.
+pub(crate) fn send(url: &str, method: &str, path: &str, key: &str, body: &Value) -> Value {
+    let address = url.trim_start_matches("http://");
+    let mut socket = TcpStream::connect(address).unwrap();
+    let body = body.to_string();
+    write!(
+        socket,
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nxi-api-key: {key}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 20"), "{answer}");
+    serde_json::from_str(body).unwrap()
+}
