@@ -126,7 +126,7 @@ impl Account {
 }
 
 impl<'a> Agents<'a> {
-    pub(crate) const fn account(&self) -> &'a Account {
+    pub(crate) const fn account(self) -> &'a Account {
         self.0
     }
 }
