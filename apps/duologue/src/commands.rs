@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod conversations;
 pub(crate) mod devices;
 pub(crate) mod doctor;
+pub(crate) mod finding;
 pub(crate) mod init;
 pub(crate) mod serve;
 pub(crate) mod speak;

@@ -213,7 +213,12 @@ impl Vendors {
         })
     }
 
-    fn one_asr(&self, engine: &Engine, named: &Named) -> Result<Arc<dyn Asr>, ProviderError> {
+    /// One of those who hear, by itself.
+    pub(crate) fn one_asr(
+        &self,
+        engine: &Engine,
+        named: &Named,
+    ) -> Result<Arc<dyn Asr>, ProviderError> {
         Ok(match named.name.as_str() {
             "embedded" => engine.asr(),
             "elevenlabs" => Arc::new(Scribe::new(self.elevenlabs(named)?)?),
@@ -278,7 +283,12 @@ impl Vendors {
         })
     }
 
-    fn one_tts(&self, engine: &Engine, named: &Named) -> Result<Arc<dyn Tts>, ProviderError> {
+    /// One of those who speak, by itself.
+    pub(crate) fn one_tts(
+        &self,
+        engine: &Engine,
+        named: &Named,
+    ) -> Result<Arc<dyn Tts>, ProviderError> {
         Ok(match named.name.as_str() {
             "embedded" => engine.tts(),
             "elevenlabs" => Arc::new(StreamInput::new(self.elevenlabs(named)?)?),

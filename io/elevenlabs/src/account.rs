@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     ApiError, ApiKey, Authorities, Region, Said,
-    http::{self, TlsTrouble, describe},
+    http::{self, TlsTrouble, root},
     multipart::Form,
     retry,
     stream::Body,
@@ -335,10 +335,17 @@ impl Request<'_> {
     pub(crate) async fn read<T: DeserializeOwned>(self) -> Result<T, ApiError> {
         let account = self.account;
         let body = self.whole().await?;
-        serde_json::from_slice(&body).map_err(|error| ApiError::Garbled {
-            host: account.host(),
-            reason: error.to_string(),
-        })
+        serde_json::from_slice(&body).map_err(|error| account.garbled(error.to_string()))
+    }
+
+    /// The answer as JSON; null where there is none.
+    pub(crate) async fn read_or_null(self) -> Result<Value, ApiError> {
+        let account = self.account;
+        let body = self.whole().await?;
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&body).map_err(|error| account.garbled(error.to_string()))
     }
 
     /// The answer does not matter, as long as it is one.
@@ -456,14 +463,18 @@ pub(crate) fn broken(account: &Account, error: reqwest::Error) -> ApiError {
             after: http::CONNECT_TIMEOUT,
         };
     }
+    let connected = !error.is_connect();
     let error = error.without_url();
-    let (host, reason) = (account.host(), describe(&error));
+    // What the layers in between say helps nobody.
+    let (host, reason) = (account.host(), root(&error));
     match TlsTrouble::find(&error) {
         Some(trouble) => ApiError::Tls {
             host,
             trouble,
             reason,
         },
+        // The library has no other name for what is no HTTP; this chooses words alone.
+        None if connected && reason.ends_with("parsed") => ApiError::Garbled { host, reason },
         None => ApiError::Unreachable { host, reason },
     }
 }

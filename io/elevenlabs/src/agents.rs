@@ -125,6 +125,12 @@ impl Account {
     }
 }
 
+impl<'a> Agents<'a> {
+    pub(crate) const fn account(self) -> &'a Account {
+        self.0
+    }
+}
+
 impl Agents<'_> {
     /// One agent, whole.
     pub async fn get(&self, agent_id: &str) -> Result<Agent, ApiError> {

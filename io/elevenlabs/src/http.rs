@@ -100,6 +100,15 @@ impl TlsTrouble {
     }
 }
 
+/// The first cause of an error, in its own words.
+pub(crate) fn root(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}
+
 /// An error and its causes in one line.
 ///
 /// What a library says may hold a URL, and a URL may hold a secret: take it out before (`without_url`).

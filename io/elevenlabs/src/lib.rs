@@ -25,8 +25,10 @@
 
 mod account;
 mod agents;
+mod ask;
 mod authorities;
 mod batch_calls;
+mod branches;
 mod calls;
 mod conversations;
 mod dictionaries;
@@ -51,8 +53,10 @@ pub mod webhook;
 
 pub use account::{Account, Settings, SettingsError};
 pub use agents::{Agent, AgentSummary, Agents, AgentsQuery};
+pub use ask::Ask;
 pub use authorities::{Authorities, AuthoritiesError};
 pub use batch_calls::{BatchCall, BatchCalls, NewBatchCall, Recipient};
+pub use branches::Branches;
 pub use calls::{OutboundCall, PlacedCall, RegisteredCall};
 pub use conversations::{
     ConversationRecord, ConversationSummary, Conversations, ConversationsQuery, TranscriptItem,
@@ -64,7 +68,7 @@ pub use multipart::Upload;
 pub use page::Page;
 pub use phone_numbers::{NewPhoneNumber, PhoneNumber, PhoneNumbers, SipTrunk};
 pub use region::{Region, UnknownRegion};
-pub use reqwest::Url;
+pub use reqwest::{Method, Url};
 pub use secret::ApiKey;
 pub use sounds::SoundEffect;
 pub use speech::{CharacterTimes, DEFAULT_FORMAT, Pronunciation, Speech, TimedBody, TimedSpeech};

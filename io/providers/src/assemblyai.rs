@@ -6,12 +6,17 @@
 use std::time::Duration;
 
 use protocol::assemblyai::{ClientMessage, ServerMessage, Turn};
-use reqwest::Url;
+use reqwest::{
+    Url,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     ApiKey, ProviderError,
     asr::{Asr, Options, Session},
+    http,
     socket::{self, Who},
     streaming::{self, Heard, Wire, bytes},
 };
@@ -53,6 +58,65 @@ impl Settings {
             model: None,
             quiet: Duration::from_millis(900),
         }
+    }
+}
+
+/// Whether the account at `base_url` (as in [`Settings`]) takes `key`: it is asked for a token for one session, which is
+/// not used.
+///
+/// # Errors
+/// [`ProviderError::Unauthorised`] if not, [`ProviderError::Unreachable`], [`ProviderError::TimedOut`] after `patience`,
+/// [`ProviderError::Unsupported`] where the address is none, or [`ProviderError::Failed`].
+pub async fn check_key(
+    base_url: &str,
+    key: &ApiKey,
+    patience: Duration,
+) -> Result<(), ProviderError> {
+    let provider = || NAME.to_owned();
+    let mut url = socket::address(base_url, NAME)?;
+    let scheme = if url.scheme() == "ws" {
+        "http"
+    } else {
+        "https"
+    };
+    // Between these four schemes a change is always allowed.
+    let _ = url.set_scheme(scheme);
+    url.set_path("/v3/token");
+    url.set_query(Some("expires_in_seconds=60"));
+    let client = http::client().map_err(|reason| ProviderError::Failed {
+        provider: provider(),
+        reason,
+    })?;
+    let mut value =
+        HeaderValue::from_str(key.expose()).map_err(|_| ProviderError::Unauthorised {
+            provider: provider(),
+            reason: "the key holds characters that no key has".to_owned(),
+        })?;
+    value.set_sensitive(true);
+    let asked = timeout(
+        patience,
+        client.get(url).header(AUTHORIZATION, value).send(),
+    );
+    let response = asked
+        .await
+        .map_err(|_| ProviderError::TimedOut {
+            provider: provider(),
+            after: patience,
+        })?
+        .map_err(|error| ProviderError::Unreachable {
+            provider: provider(),
+            reason: http::describe(&error.without_url()),
+        })?;
+    match response.status().as_u16() {
+        200..=299 => Ok(()),
+        401 | 403 => Err(ProviderError::Unauthorised {
+            provider: provider(),
+            reason: "the key was refused".to_owned(),
+        }),
+        status => Err(ProviderError::Failed {
+            provider: provider(),
+            reason: format!("it answered with status {status}"),
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Line, StandIn, agents, until};
+use common::{Line, StandIn, agents, ended, heard};
 use duologue::{
     ConnectError, ConversationError, EndedBy, Event, Liveness, TlsTrouble, wire::CloseCode,
     wire::ServerEvent,
@@ -247,18 +247,14 @@ async fn whoever_answers_nothing_is_left() {
 async fn garbage_in_the_middle_is_an_event_and_the_conversation_goes_on() {
     let there = StandIn::holding(|mut line: Line| async move {
         line.begin().await;
-        line.text("{\"type\":\"audio\",\"audio_event\":{\"audio_base_64\":\"!\",\"event_id\":1}}").await;
+        line.text("{\"type\":\"audio\",\"audio_event\":{\"audio_base_64\":\"!\",\"event_id\":1}}")
+            .await;
         line.text("nonsense").await;
-        line.send(&json!({"type": "user_transcript", "user_transcription_event": {"user_transcript": "Still here?"}})).await;
+        line.send(&heard("Still here?")).await;
         while line.next_or_end().await.is_some() {}
     })
     .await;
-    let mut conversation = there
-        .agents()
-        .conversation("agent_1")
-        .connect()
-        .await
-        .unwrap();
+    let mut conversation = there.call().await;
     for words in ["not base64", "not JSON"] {
         let Some(Event::Irregular(irregular)) = conversation.next_event().await else {
             panic!("garbage is told");
@@ -276,16 +272,11 @@ async fn garbage_in_the_middle_is_an_event_and_the_conversation_goes_on() {
 async fn a_drop_in_the_middle_is_told_with_code_and_reason_and_loses_no_transcript() {
     let there = StandIn::holding(|mut line: Line| async move {
         line.begin().await;
-        line.send(&json!({"type": "user_transcript", "user_transcription_event": {"user_transcript": "One more thing."}})).await;
+        line.send(&heard("One more thing.")).await;
         line.close(1011, "out of memory").await;
     })
     .await;
-    let mut conversation = there
-        .agents()
-        .conversation("agent_1")
-        .connect()
-        .await
-        .unwrap();
+    let mut conversation = there.call().await;
     let first = conversation.next_event().await;
     assert!(
         matches!(
@@ -317,17 +308,8 @@ async fn a_cut_cable_ends_the_conversation() {
         drop(line);
     })
     .await;
-    let mut conversation = there
-        .agents()
-        .conversation("agent_1")
-        .connect()
-        .await
-        .unwrap();
-    let Event::Ended(end) =
-        until(&mut conversation, |event| matches!(event, Event::Ended(_))).await
-    else {
-        unreachable!()
-    };
+    let mut conversation = there.call().await;
+    let end = ended(&mut conversation).await;
     assert_eq!((end.by, end.code), (EndedBy::Lost, None));
     assert!(!end.reason.is_empty());
 }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Line, StandIn, until};
+use common::{Line, StandIn, ended, heard, says, until};
 use duologue::{
     AudioPieces, Callbacks, Channels, Continuation, Conversation, ConversationError, EndedBy,
     Event, WebSocket,
@@ -28,14 +28,6 @@ fn metadata(id: &str) -> Value {
     json!({"type": "conversation_initiation_metadata", "conversation_initiation_metadata_event": {
         "conversation_id": id, "agent_output_audio_format": "pcm_16000", "user_input_audio_format": "pcm_16000"
     }})
-}
-
-fn says(text: &str) -> Value {
-    json!({"type": "agent_response", "agent_response_event": {"agent_response": text, "event_id": 1}})
-}
-
-fn heard(text: &str) -> Value {
-    json!({"type": "user_transcript", "user_transcription_event": {"user_transcript": text, "event_id": 1}})
 }
 
 fn audio(id: u64, byte: &str) -> Value {
@@ -139,7 +131,7 @@ async fn a_dropped_conversation_goes_on_in_a_new_one_that_knows_what_was_said() 
         "{answer:?}"
     );
     handle.end().await.unwrap();
-    until(&mut conversation, |event| matches!(event, Event::Ended(_))).await;
+    ended(&mut conversation).await;
     // Both began alike; then the summary, and what was said in between. The sound of that time is gone.
     let (first, second) = (sent.recv().await.unwrap(), sent.recv().await.unwrap());
     assert_eq!(first, second);
@@ -329,7 +321,7 @@ async fn what_was_meant_to_end_is_not_continued() {
         })
         .await;
         let mut conversation = call(&there, Continuation::default()).await;
-        until(&mut conversation, |event| matches!(event, Event::Ended(_))).await;
+        ended(&mut conversation).await;
         assert_eq!(there.asked().len(), 1);
     }
 }

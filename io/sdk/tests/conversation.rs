@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Line, StandIn, metadata, until};
+use common::{Line, StandIn, ended, metadata, says, until};
 use duologue::{
     Access, AudioPieces, Callbacks, Channels, Command, Conversation, EndedBy, Event, Settings,
     Tools, relay,
@@ -52,12 +52,7 @@ async fn every_message_of_a_server_arrives_or_is_answered_and_none_breaks_the_co
         while line.next_or_end().await.is_some() {}
     })
     .await;
-    let mut conversation = there
-        .agents()
-        .conversation("agent_1")
-        .connect()
-        .await
-        .unwrap();
+    let mut conversation = there.call().await;
     let mut kinds: Vec<String> = Vec::new();
     loop {
         let kind = match next(&mut conversation).await {
@@ -110,12 +105,7 @@ async fn every_message_of_a_client_can_be_sent_as_the_contract_has_it() {
         }
     })
     .await;
-    let mut conversation = there
-        .agents()
-        .conversation("agent_1")
-        .connect()
-        .await
-        .unwrap();
+    let mut conversation = there.call().await;
     until(&mut conversation, |event| {
         matches!(event, Event::AskApproval(_))
     })
@@ -146,7 +136,7 @@ async fn every_message_of_a_client_can_be_sent_as_the_contract_has_it() {
             .unwrap();
         handle.end().await.unwrap();
     });
-    until(&mut conversation, |event| matches!(event, Event::Ended(_))).await;
+    ended(&mut conversation).await;
     talk.await.unwrap();
     let mut kinds = Vec::new();
     while let Ok(message) = sent.try_recv() {
@@ -362,11 +352,7 @@ async fn tools_are_run_and_answered_exactly_once() {
         .connect()
         .await
         .unwrap();
-    let Event::Ended(end) =
-        until(&mut conversation, |event| matches!(event, Event::Ended(_))).await
-    else {
-        unreachable!()
-    };
+    let end = ended(&mut conversation).await;
     assert_eq!(end.by, EndedBy::Agent);
     let mut answers = [sent.recv().await.unwrap(), sent.recv().await.unwrap()];
     answers.sort_by_key(|answer| answer["tool_call_id"].to_string());
@@ -425,7 +411,7 @@ async fn sound_goes_both_ways_in_the_formats_of_the_agent_and_an_interruption_si
     .await;
     assert_eq!(loudspeaker.waiting(), 0);
     conversation.command(Command::End).await;
-    until(&mut conversation, |event| matches!(event, Event::Ended(_))).await;
+    ended(&mut conversation).await;
     assert!(!microphone.is_open());
 }
 
@@ -459,12 +445,7 @@ async fn callbacks_tell_of_both_sides_and_the_agent_may_hang_up() {
         .on_interruption(move || stopped(""))
         .on_correction(move |_, text| corrected(text))
         .on_latency(move |latency| late(&format!("{latency:?}")));
-    let conversation = there
-        .agents()
-        .conversation("agent_1")
-        .connect()
-        .await
-        .unwrap();
+    let conversation = there.call().await;
     let end = conversation.run(&mut callbacks).await;
     assert_eq!(
         (end.by, end.code),
@@ -487,7 +468,7 @@ async fn a_remote_conversation_can_be_held_as_one_of_this_process() {
     let there = StandIn::holding(|mut line: Line| async move {
         line.begin().await;
         let said = line.next().await;
-        line.send(&json!({"type": "agent_response", "agent_response_event": {"agent_response": said["text"], "event_id": 1}})).await;
+        line.send(&says(said["text"].as_str().unwrap())).await;
         line.close(1002, "the llm is gone").await;
     })
     .await;
@@ -532,14 +513,9 @@ async fn hanging_up_is_said_to_the_server() {
         }
     })
     .await;
-    let mut conversation = there
-        .agents()
-        .conversation("agent_1")
-        .connect()
-        .await
-        .unwrap();
+    let mut conversation = there.call().await;
     conversation.command(Command::End).await;
-    until(&mut conversation, |event| matches!(event, Event::Ended(_))).await;
+    ended(&mut conversation).await;
     assert!(conversation.next_event().await.is_none());
     let said = tokio::time::timeout(Duration::from_secs(5), closed.recv())
         .await

@@ -9,7 +9,7 @@ mod house;
 use std::time::Duration;
 
 use audio::SampleRate;
-use common::{agents, until};
+use common::{agents, ended, until};
 use duologue::{
     Agents, Command, ConnectError, Conversation, EndedBy, Event, Pace, Streams, WebSocket,
     wire::ServerEvent,
@@ -47,11 +47,7 @@ async fn typed(agents: &Agents) {
     let answer = response(&mut conversation).await;
     assert!(answer.contains("Mill Lane"), "{answer}");
     conversation.command(Command::End).await;
-    let Event::Ended(end) =
-        until(&mut conversation, |event| matches!(event, Event::Ended(_))).await
-    else {
-        unreachable!()
-    };
+    let end = ended(&mut conversation).await;
     assert_eq!(end.by, EndedBy::User);
 }
 
@@ -140,7 +136,7 @@ async fn a_spoken_question_gets_a_spoken_answer() {
         };
         let _: Result<(), _> = timeout(Duration::from_secs(2), more).await;
         conversation.command(Command::End).await;
-        until(&mut conversation, |event| matches!(event, Event::Ended(_))).await;
+        ended(&mut conversation).await;
     };
     timeout(LONG, call).await.unwrap();
     let file = std::fs::File::open(&heard).unwrap();

@@ -1,11 +1,18 @@
 //! `duologue agents`: what agents there are, what is in their files, whether it is right; and theirs at an account.
 
+mod check;
 mod sync;
 mod written;
 
 use serde_json::json;
 
-use crate::{Context, agents, cli::AgentsCommand, files, problem::Outcome};
+use crate::{
+    Context, agents,
+    cli::AgentsCommand,
+    commands::finding::{Finding, State},
+    files,
+    problem::{Outcome, Problem},
+};
 
 /// Lists, shows or checks agents, and takes them from an account and back.
 pub(crate) async fn run(context: &Context, command: &AgentsCommand) -> Outcome<()> {
@@ -49,6 +56,15 @@ pub(crate) async fn run(context: &Context, command: &AgentsCommand) -> Outcome<(
         AgentsCommand::Check { file } => {
             let name = file.display().to_string();
             let parsed = agents::parse(&name, &files::read_text(file)?)?;
+            let findings = check::providers(&context.settings, &parsed)?;
+            let bad = Finding::tell(&findings, out)?;
+            if bad > 0 {
+                let fix = findings.iter().find(|f| f.state == State::Bad);
+                let fix = fix.and_then(|finding| finding.fix.clone());
+                return Err(Problem::failure(format!("{name}: it cannot run here"))
+                    .because("see the lines marked `missing`")
+                    .fix(fix.unwrap_or_default()));
+            }
             out.line(format!("{name}: a good agent, {}", parsed.config.view.name))?;
             out.object(&json!({
                 "type": "checked", "file": file, "name": parsed.config.view.name,

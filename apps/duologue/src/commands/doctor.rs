@@ -1,6 +1,7 @@
 //! `duologue doctor`: what is configured, what is there, what is missing, and how to mend it.
 
 mod account;
+mod speech_keys;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde_json::json;
 use crate::{
     Context, agents,
     brain::{self, LlmChoice},
+    commands::finding::{Finding, State},
     problem::{Outcome, Problem},
     settings::Settings,
     speech,
@@ -17,49 +19,6 @@ use crate::{
 
 /// How long an endpoint may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What came out of looking at one thing.
-struct Finding {
-    name: String,
-    state: State,
-    says: String,
-    fix: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Good,
-    /// Works without it.
-    Note,
-    /// Something that was asked for does not work.
-    Bad,
-}
-
-impl State {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Note => "note",
-            Self::Bad => "missing",
-        }
-    }
-}
-
-impl Finding {
-    fn new(name: impl Into<String>, state: State, says: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            state,
-            says: says.into(),
-            fix: None,
-        }
-    }
-
-    fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fix = Some(fix.into());
-        self
-    }
-}
 
 /// Looks at everything and says what was found. Fails when something is missing.
 pub(crate) async fn run(context: &Context) -> Outcome<()> {
@@ -91,24 +50,9 @@ pub(crate) async fn run(context: &Context) -> Outcome<()> {
     findings.push(agent_files(settings));
     findings.extend(account::look(settings).await);
     findings.extend(llm(settings).await);
+    findings.extend(speech_keys::look(settings).await);
     out.line("\nWhat was found")?;
-    let mut missing = 0;
-    for finding in &findings {
-        missing += usize::from(finding.state == State::Bad);
-        out.line(format!(
-            "  {:<8} {:<16} {}",
-            finding.state.word(),
-            finding.name,
-            finding.says
-        ))?;
-        if let Some(fix) = &finding.fix {
-            out.line(format!("           {:<16} fix: {fix}", ""))?;
-        }
-        out.object(&json!({
-            "type": "finding", "name": finding.name, "state": finding.state.word(),
-            "says": finding.says, "fix": finding.fix,
-        }))?;
-    }
+    let missing = Finding::tell(&findings, out)?;
     if missing > 0 {
         let plural = if missing == 1 { "" } else { "s" };
         return Err(

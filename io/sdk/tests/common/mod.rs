@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use duologue::{Account, Agents, ApiKey, Conversation, Event, WebSocket, account};
+use duologue::{Account, Agents, ApiKey, Conversation, End, Event, WebSocket, account};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::{
@@ -151,6 +151,12 @@ impl StandIn {
         agents(&format!("http://{}", self.host), Some("sk_hush"))
     }
 
+    /// A conversation with the agent, without a key.
+    pub async fn call(&self) -> Conversation<WebSocket> {
+        let agents = self.agents();
+        agents.conversation("agent_1").connect().await.unwrap()
+    }
+
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -199,6 +205,24 @@ pub async fn until(
             return event;
         }
     }
+}
+
+/// Pulls events until the end.
+pub async fn ended(conversation: &mut Conversation<WebSocket>) -> End {
+    match until(conversation, |event| matches!(event, Event::Ended(_))).await {
+        Event::Ended(end) => end,
+        _ => unreachable!(),
+    }
+}
+
+/// What the user was heard to say.
+pub fn heard(text: &str) -> Value {
+    json!({"type": "user_transcript", "user_transcription_event": {"user_transcript": text, "event_id": 1}})
+}
+
+/// What the agent says.
+pub fn says(text: &str) -> Value {
+    json!({"type": "agent_response", "agent_response_event": {"agent_response": text, "event_id": 1}})
 }
 
 /// Appends a client's message to the file that `SDK_MESSAGES` names, for those who check it against the published

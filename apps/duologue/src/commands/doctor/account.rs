@@ -6,9 +6,9 @@ use sdk::{
 };
 use serde_json::Value;
 
-use super::{Finding, State};
 use crate::{
     account, agents,
+    commands::finding::{Finding, State},
     settings::{Key, Settings, keys},
 };
 
