@@ -10,6 +10,7 @@ mod list;
 mod scribe;
 mod secrets;
 mod simulate;
+mod single_use;
 mod start;
 mod stt;
 mod test_invocations;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> Router<Arc<House>> {
         .merge(secrets::routes())
         .merge(widget::routes())
         .merge(simulate::routes())
+        .merge(single_use::routes())
         .merge(agent_tests::routes())
         .merge(test_invocations::routes())
 }
