@@ -222,6 +222,15 @@ impl Problem {
         )
     }
 
+    pub(crate) fn no_method(method: &str, path: &str) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "invalid_request",
+            "bad_request",
+            format!("There is no {method} at {path}."),
+        )
+    }
+
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", "conflict", message)
     }

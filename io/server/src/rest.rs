@@ -1,5 +1,6 @@
 //! The REST that the SDKs need to start.
 
+mod absent;
 mod account;
 mod agent_tests;
 mod agents;
@@ -24,6 +25,8 @@ mod widget;
 use std::sync::Arc;
 
 use axum::{Router, http::HeaderMap};
+
+pub(crate) use absent::{no_method, nowhere};
 
 use crate::{Abilities, Problem, Speech, access::Caller, http::House, records::Records};
 
