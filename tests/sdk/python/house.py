@@ -114,14 +114,14 @@ def speech(text, voice="rms"):
             return sound.readframes(sound.getnframes())
 
 
-def transcript(samples):
-    """What the product hears in 16 kHz samples."""
+def transcript(samples, rate=RATE):
+    """What the product hears in samples of this rate."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/heard.wav"
         with wave.open(path, "wb") as sound:
             sound.setnchannels(1)
             sound.setsampwidth(2)
-            sound.setframerate(RATE)
+            sound.setframerate(rate)
             sound.writeframes(samples)
         return run("transcribe", path)
 
