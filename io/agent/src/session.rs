@@ -106,6 +106,8 @@ pub(crate) struct Session {
     deaf: Option<(ErrorType, String)>,
     /// The `end_call` under way: its name and id.
     ending_call: Option<(String, String)>,
+    /// What was heard of a reply that is just ending.
+    correction: Option<(ReplyId, String, String)>,
     /// What an agent that has just taken over says first.
     next_words: Option<String>,
     /// Keys that sound when their call has been answered.
@@ -247,6 +249,7 @@ async fn run(
         fatal: None,
         deaf: None,
         ending_call: None,
+        correction: None,
         next_words: None,
         next_keys: None,
         mocks: wishes.tool_mock_config.unwrap_or_default(),

@@ -34,8 +34,10 @@ pub enum DeviceError {
         /// Those that match.
         there: Vec<String>,
     },
-    /// Another program holds it.
-    #[error("{device} is in use by another program. Close that program, or choose another device")]
+    /// Another program holds it, or it does not answer in time.
+    #[error(
+        "{device} is in use by another program, or does not answer. Close that program, or choose another with --device-in or --device-out"
+    )]
     Busy {
         /// Its name.
         device: String,
@@ -93,5 +95,24 @@ fn list(names: &[String]) -> String {
         "none".to_owned()
     } else {
         names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_another_program_holds_is_said_to_be_busy_and_what_to_do() {
+        // What ALSA's EBUSY and PulseAudio's "busy" arrive as.
+        let error = DeviceError::from_cpal("Headset", &ErrorKind::DeviceBusy.into());
+        let busy = DeviceError::Busy {
+            device: "Headset".to_owned(),
+        };
+        assert_eq!(error, busy);
+        let words = error.to_string();
+        for part in ["Headset", "in use by another program", "--device-in"] {
+            assert!(words.contains(part), "{words}");
+        }
     }
 }

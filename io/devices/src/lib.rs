@@ -8,6 +8,7 @@
 //! Hardware is reached through `cpal`: PulseAudio or PipeWire where one runs, ALSA else.
 
 mod aligner;
+mod attempts;
 mod canceller;
 mod channels;
 mod cookie;
@@ -16,6 +17,7 @@ mod error;
 mod list;
 mod microphone;
 mod queue;
+mod sleep;
 mod speaker;
 mod stream;
 mod watch;

@@ -162,6 +162,57 @@ pub(crate) fn find(
         .ok_or(DeviceError::None { direction })
 }
 
+/// So many other devices are tried when the default one is busy: each may take its time to refuse.
+const MOST_TRIED: usize = 4;
+
+/// Opens the wanted device. Where none was named and the default one is in use by another program, another one that is free
+/// is as good: `open` gets the id it is to be known by, so that nobody goes back to the busy one by himself.
+pub(crate) fn open_free<T>(
+    host: &Host,
+    direction: Direction,
+    wanted: Option<&str>,
+    mut open: impl FnMut(&Device, Option<String>) -> Result<T, DeviceError>,
+) -> Result<T, DeviceError> {
+    let device = find(host, direction, wanted)?;
+    let busy = match open(&device, wanted.map(str::to_owned)) {
+        Err(error @ DeviceError::Busy { .. }) if wanted.is_none() => error,
+        other => return other,
+    };
+    let default = id(&device);
+    let others = match direction {
+        Direction::Microphone => host.input_devices().map(Iterator::collect::<Vec<_>>),
+        Direction::Speaker => host.output_devices().map(Iterator::collect::<Vec<_>>),
+    }
+    .unwrap_or_default();
+    let others = others.into_iter().filter(|other| {
+        let id = id(other);
+        id != default && !is_monitor(&id) && !is_nowhere(&id)
+    });
+    first_free(others.take(MOST_TRIED), busy, |device| {
+        open(device, Some(id(device)))
+    })
+}
+
+/// The first that opens; else the error of the one that was wanted.
+fn first_free<D, T>(
+    devices: impl IntoIterator<Item = D>,
+    busy: DeviceError,
+    mut open: impl FnMut(&D) -> Result<T, DeviceError>,
+) -> Result<T, DeviceError> {
+    for device in devices {
+        match open(&device) {
+            Ok(opened) => return Ok(opened),
+            Err(error) => tracing::debug!(%error, "nor is this one free"),
+        }
+    }
+    Err(busy)
+}
+
+/// ALSA has a device that hears and plays nothing at all.
+fn is_nowhere(id: &str) -> bool {
+    id == "null"
+}
+
 /// Which of `(id, name)` is meant by `wanted`; the matches where that is not exactly one.
 fn choose(names: &[(String, String)], wanted: &str) -> Result<usize, Vec<usize>> {
     if let Some(exact) = names.iter().position(|(id, _)| id == wanted) {
@@ -232,6 +283,21 @@ mod tests {
     #[test]
     fn an_id_is_never_ambiguous() {
         assert_eq!(choose(&names(), "usb.1"), Ok(0));
+    }
+
+    #[test]
+    fn while_the_default_device_is_busy_a_free_one_is_taken() {
+        let busy = |device: &str| DeviceError::Busy {
+            device: device.to_owned(),
+        };
+        let open = |name: &&str| match *name {
+            "headset" => Ok("headset is open"),
+            other => Err(busy(other)),
+        };
+        let opened = first_free(["dock", "headset"], busy("built-in"), open);
+        assert_eq!(opened, Ok("headset is open"));
+        let refused = first_free(["dock", "screen"], busy("built-in"), open);
+        assert_eq!(refused, Err(busy("built-in")), "the one that was wanted");
     }
 
     #[test]

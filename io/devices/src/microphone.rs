@@ -6,7 +6,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use audio::{Resampler, SampleRate};
@@ -15,9 +15,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     DeviceError, Direction,
+    attempts::{self, Attempts},
     channels::Downmix,
     echo::Echo,
     list::{self, id, name},
+    sleep::SleepClock,
     stream::{self, Running},
     watch::Watch,
 };
@@ -28,12 +30,6 @@ const TICK: Duration = Duration::from_millis(5);
 /// No callback for this long means that the device is gone, whatever the sound system says. A busy machine may be silent
 /// for a good part of a second.
 const SILENT_DEVICE: Duration = Duration::from_secs(2);
-
-/// The wait before the first and the longest wait between attempts to get a device back.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
-
-/// A clock that jumps further than this while nobody looked means that the machine slept.
-const SLEPT: Duration = Duration::from_secs(2);
 
 /// Frames that wait for a slow listener: two seconds. Older ones are dropped and counted.
 const WAITING_FRAMES: usize = 100;
@@ -77,7 +73,8 @@ pub enum MicrophoneEvent {
         /// Its name; not always the same one.
         device: String,
     },
-    /// The machine slept for this long. No frames stand for that time.
+    /// The machine slept, or this program was stopped, for this long. No frames stand for that time, and what the sound
+    /// system recorded meanwhile is not heard.
     Slept(Duration),
 }
 
@@ -126,10 +123,15 @@ impl Microphone {
                 device: "the microphone".to_owned(),
                 reason: error.to_string(),
             })?;
-        let device = device.await.map_err(|_| DeviceError::Failed {
-            device: "the microphone".to_owned(),
-            reason: "its thread ended".to_owned(),
-        })??;
+        let device = tokio::time::timeout(attempts::FIRST, device)
+            .await
+            .map_err(|_| DeviceError::Busy {
+                device: "the microphone".to_owned(),
+            })?
+            .map_err(|_| DeviceError::Failed {
+                device: "the microphone".to_owned(),
+                reason: "its thread ended".to_owned(),
+            })??;
         Ok(Self {
             events,
             open,
@@ -161,6 +163,13 @@ struct Supervisor {
     echo: Option<Echo>,
 }
 
+/// Why sound no longer comes.
+enum Left {
+    /// For so long nobody listened.
+    Slept(Duration),
+    Lost(String),
+}
+
 /// A device in use.
 struct Device {
     running: Running,
@@ -173,9 +182,9 @@ struct Device {
 
 impl Supervisor {
     fn run(mut self, opened: oneshot::Sender<Result<String, DeviceError>>) {
-        let mut device = match self.open_device() {
+        let mut device = match open_device(&self.settings) {
             Ok(device) => {
-                wait_for_first_sound(&device);
+                gives_sound(&device);
                 let _ = opened.send(Ok(device.name.clone()));
                 device
             }
@@ -185,17 +194,20 @@ impl Supervisor {
             }
         };
         while self.is_wanted() {
-            let reason = self.pump(&mut device);
+            let left = self.pump(&mut device);
             if !self.is_wanted() {
                 return;
             }
-            let lost = MicrophoneEvent::Lost {
-                device: device.name.clone(),
-                reason,
-            };
+            let name = device.name.clone();
             // Closes the old stream before a new one is opened: some devices serve only one.
             drop(device);
-            self.tell(lost);
+            self.tell(match left {
+                Left::Slept(time) => MicrophoneEvent::Slept(time),
+                Left::Lost(reason) => MicrophoneEvent::Lost {
+                    device: name,
+                    reason,
+                },
+            });
             let Some(returned) = self.wait_for_device() else {
                 return;
             };
@@ -210,40 +222,8 @@ impl Supervisor {
         self.open.load(Ordering::Acquire) && !self.events.is_closed()
     }
 
-    fn open_device(&self) -> Result<Device, DeviceError> {
-        // A fresh connection: the sound server may have been started anew.
-        let host = list::host()?;
-        let device = list::find(
-            &host,
-            Direction::Microphone,
-            self.settings.device.as_deref(),
-        )?;
-        let config = stream::usable(&device, Direction::Microphone)?;
-        let hardware_rate =
-            SampleRate::new(config.sample_rate()).map_err(|error| DeviceError::Unsupported {
-                device: name(&device),
-                reason: error.to_string(),
-            })?;
-        let channels = usize::from(config.channels()).max(1);
-        // One second: a supervisor that is held up for longer has lost the sound anyway.
-        let (producer, ring) = RingBuffer::new(config.sample_rate() as usize * channels);
-        let running = stream::capture(&device, producer)?;
-        Ok(Device {
-            ring,
-            watch: Watch::start(
-                Direction::Microphone,
-                self.settings.device.clone(),
-                id(&device),
-            ),
-            name: name(&device),
-            downmix: Downmix::new(running.channels),
-            resampler: Resampler::new(hardware_rate, self.settings.rate),
-            running,
-        })
-    }
-
-    /// Moves sound until the device fails; gives the reason.
-    fn pump(&mut self, device: &mut Device) -> String {
+    /// Moves sound until the device fails or the machine sleeps.
+    fn pump(&mut self, device: &mut Device) -> Left {
         let frame_len = self.settings.rate.samples_in(self.settings.frame).max(1);
         let mut interleaved = Vec::new();
         let mut mono = Vec::new();
@@ -252,10 +232,9 @@ impl Supervisor {
         let mut clock = SleepClock::start();
         while self.is_wanted() {
             if let Some(slept) = clock.slept() {
-                self.tell(MicrophoneEvent::Slept(slept));
-                // Sound from before the sleep is of no use.
-                while device.ring.pop().is_ok() {}
-                last_sound = Instant::now();
+                // A sound server that was awake meanwhile has all of it recorded, and would now give it at once. Only a
+                // new stream begins in the present.
+                return Left::Slept(slept);
             }
             interleaved.clear();
             while let Ok(sample) = device.ring.pop() {
@@ -263,10 +242,10 @@ impl Supervisor {
             }
             if interleaved.is_empty() {
                 if device.running.shared.failed.load(Ordering::Acquire) {
-                    return "the sound system reported an error".to_owned();
+                    return Left::Lost("the sound system reported an error".to_owned());
                 }
                 if last_sound.elapsed() > SILENT_DEVICE {
-                    return "it stopped giving sound".to_owned();
+                    return Left::Lost("it stopped giving sound".to_owned());
                 }
             } else {
                 last_sound = Instant::now();
@@ -279,19 +258,28 @@ impl Supervisor {
                 }
             }
             if let Some(reason) = device.watch.moved() {
-                return reason;
+                return Left::Lost(reason);
             }
             thread::sleep(TICK);
         }
-        String::new()
+        Left::Lost(String::new())
     }
 
     /// Silent frames by the wall clock until a device is there.
     fn wait_for_device(&mut self) -> Option<Device> {
         let frame_len = self.settings.rate.samples_in(self.settings.frame).max(1);
         let mut due = Instant::now();
-        let mut retry = Instant::now();
-        let mut patience = RETRY.0;
+        let settings = self.settings.clone();
+        let mut attempts = Attempts::new("microphone", move || {
+            let device = open_device(&settings)?;
+            if gives_sound(&device) {
+                Ok(device)
+            } else {
+                Err(DeviceError::Busy {
+                    device: device.name,
+                })
+            }
+        });
         let mut clock = SleepClock::start();
         while self.is_wanted() {
             if let Some(slept) = clock.slept() {
@@ -302,13 +290,8 @@ impl Supervisor {
                 due += self.settings.frame;
                 self.frame(vec![0; frame_len]);
             }
-            if retry <= Instant::now() {
-                match self.open_device() {
-                    Ok(device) => return Some(device),
-                    Err(error) => tracing::debug!(%error, "no microphone yet"),
-                }
-                retry = Instant::now() + patience;
-                patience = (patience * 2).min(RETRY.1);
+            if let Some(device) = attempts.opened() {
+                return Some(device);
             }
             thread::sleep(TICK);
         }
@@ -331,36 +314,43 @@ impl Supervisor {
     }
 }
 
+fn open_device(settings: &MicrophoneSettings) -> Result<Device, DeviceError> {
+    // A fresh connection: the sound server may have been started anew.
+    let host = list::host()?;
+    let wanted = settings.device.as_deref();
+    list::open_free(&host, Direction::Microphone, wanted, |device, chosen| {
+        open_this(settings, device, chosen)
+    })
+}
+
+/// Opens one device, to be watched as the one that was `chosen`.
+fn open_this(
+    settings: &MicrophoneSettings,
+    device: &cpal::Device,
+    chosen: Option<String>,
+) -> Result<Device, DeviceError> {
+    let config = stream::usable(device, Direction::Microphone)?;
+    let hardware_rate =
+        SampleRate::new(config.sample_rate()).map_err(|error| DeviceError::Unsupported {
+            device: name(device),
+            reason: error.to_string(),
+        })?;
+    let channels = usize::from(config.channels()).max(1);
+    // One second: a supervisor that is held up for longer has lost the sound anyway.
+    let (producer, ring) = RingBuffer::new(config.sample_rate() as usize * channels);
+    let running = stream::capture(device, producer)?;
+    Ok(Device {
+        ring,
+        watch: Watch::start(Direction::Microphone, chosen, id(device)),
+        name: name(device),
+        downmix: Downmix::new(running.channels),
+        resampler: Resampler::new(hardware_rate, settings.rate),
+        running,
+    })
+}
+
 /// Devices take up to half a second to wake; sound spoken meanwhile would be lost without a word.
-fn wait_for_first_sound(device: &Device) {
-    let deadline = Instant::now() + Duration::from_secs(1);
-    while device.running.shared.callbacks.load(Ordering::Relaxed) == 0 && Instant::now() < deadline
-    {
-        thread::sleep(TICK);
-    }
-}
-
-/// Tells whether the machine slept: the wall clock goes on in sleep, the monotonic one does not.
-struct SleepClock {
-    monotonic: Instant,
-    wall: SystemTime,
-}
-
-impl SleepClock {
-    fn start() -> Self {
-        Self {
-            monotonic: Instant::now(),
-            wall: SystemTime::now(),
-        }
-    }
-
-    /// How long the machine slept since the last call, if it did.
-    fn slept(&mut self) -> Option<Duration> {
-        let now = Self::start();
-        let awake = now.monotonic - self.monotonic;
-        // A wall clock that was set back tells nothing.
-        let passed = now.wall.duration_since(self.wall).unwrap_or(awake);
-        *self = now;
-        passed.checked_sub(awake).filter(|slept| *slept > SLEPT)
-    }
+/// Waits for it, for a second at most, and tells whether it came.
+fn gives_sound(device: &Device) -> bool {
+    stream::wakes(&device.running.shared)
 }

@@ -16,9 +16,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     DeviceError, Direction,
+    attempts::{self, Attempts},
     echo::{Echo, Reference},
     list::{self, id, name},
     queue::{Played, Queue},
+    sleep::SleepClock,
     stream::{self, Running},
     watch::Watch,
 };
@@ -35,9 +37,6 @@ const RING: Duration = Duration::from_secs(2);
 
 /// No callback for this long means that the device is gone. Sound servers may ask for seconds of sound at once.
 const SILENT_DEVICE: Duration = Duration::from_secs(3);
-
-/// The wait before the first and the longest wait between attempts to get a device back.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
 /// What waited while no speaker was there is stale after this long.
 const STALE: Duration = Duration::from_secs(3);
@@ -130,10 +129,19 @@ impl Speaker {
                 device: "the speaker".to_owned(),
                 reason: error.to_string(),
             })?;
-        let device = device.await.map_err(|_| DeviceError::Failed {
-            device: "the speaker".to_owned(),
-            reason: "its thread ended".to_owned(),
-        })??;
+        let device = tokio::time::timeout(attempts::FIRST, device)
+            .await
+            .map_err(|_| {
+                // If it opens yet, nobody is there to speak through it.
+                control.closed.store(true, Ordering::Release);
+                DeviceError::Busy {
+                    device: "the speaker".to_owned(),
+                }
+            })?
+            .map_err(|_| DeviceError::Failed {
+                device: "the speaker".to_owned(),
+                reason: "its thread ended".to_owned(),
+            })??;
         Ok(Self {
             chunks,
             events,
@@ -312,7 +320,7 @@ impl Line {
 
 impl Supervisor {
     fn run(mut self, opened: oneshot::Sender<Result<String, DeviceError>>) {
-        let mut device = match self.open_device() {
+        let mut device = match open_device(&self.settings, &self.references) {
             Ok(device) => {
                 let _ = opened.send(Ok(device.name.clone()));
                 device
@@ -359,34 +367,6 @@ impl Supervisor {
         !self.control.closed.load(Ordering::Acquire)
     }
 
-    fn open_device(&self) -> Result<Device, DeviceError> {
-        // A fresh connection: the sound server may have been started anew.
-        let host = list::host()?;
-        let device = list::find(&host, Direction::Speaker, self.settings.device.as_deref())?;
-        let config = stream::usable(&device, Direction::Speaker)?;
-        let rate =
-            SampleRate::new(config.sample_rate()).map_err(|error| DeviceError::Unsupported {
-                device: name(&device),
-                reason: error.to_string(),
-            })?;
-        let (ring, consumer) = RingBuffer::new(rate.samples_in(RING));
-        let (reference, played) = RingBuffer::new(rate.hz() as usize);
-        let running = stream::play(&device, &config, consumer, reference)?;
-        // Nobody may want the reference; then this fails, and that is fine.
-        let _ = self.references.try_send(Reference { ring: played, rate });
-        Ok(Device {
-            running,
-            ring,
-            rate,
-            watch: Watch::start(
-                Direction::Speaker,
-                self.settings.device.clone(),
-                id(&device),
-            ),
-            name: name(&device),
-        })
-    }
-
     /// Moves sound until the device fails; gives the reason.
     fn pump(&mut self, device: &mut Device, line: &mut Line) -> String {
         let least = device.rate.samples_in(RING_FILL);
@@ -394,7 +374,12 @@ impl Supervisor {
         let shared = Arc::clone(&device.running.shared);
         let mut last_callback = (shared.callbacks.load(Ordering::Relaxed), Instant::now());
         let mut last_consumed = (0, Instant::now());
+        let mut clock = SleepClock::start();
         while self.is_wanted() {
+            if clock.slept().is_some() {
+                // The device could not have asked for sound meanwhile.
+                last_callback.1 = Instant::now();
+            }
             shared.paused.store(
                 self.control.paused.load(Ordering::Acquire),
                 Ordering::Release,
@@ -472,16 +457,20 @@ impl Supervisor {
     }
 
     fn wait_for_device(&mut self, lost: Instant) -> Option<Device> {
-        let mut patience = RETRY.0;
-        let mut retry = Instant::now();
+        let (settings, references) = (self.settings.clone(), self.references.clone());
+        let mut attempts = Attempts::new("speaker", move || {
+            let device = open_device(&settings, &references)?;
+            if stream::goes_on(&device.running.shared) {
+                Ok(device)
+            } else {
+                Err(DeviceError::Busy {
+                    device: device.name,
+                })
+            }
+        });
         while self.is_wanted() {
-            if retry <= Instant::now() {
-                match self.open_device() {
-                    Ok(device) => return Some(device),
-                    Err(error) => tracing::debug!(%error, "no speaker yet"),
-                }
-                retry = Instant::now() + patience;
-                patience = (patience * 2).min(RETRY.1);
+            if let Some(device) = attempts.opened() {
+                return Some(device);
             }
             // Nobody will hear what comes in after this long: take it, so that no caller waits.
             if lost.elapsed() > STALE {
@@ -498,4 +487,41 @@ impl Supervisor {
             tracing::warn!("the speaker's listener is too slow: a report was dropped");
         }
     }
+}
+
+fn open_device(
+    settings: &SpeakerSettings,
+    references: &mpsc::Sender<Reference>,
+) -> Result<Device, DeviceError> {
+    // A fresh connection: the sound server may have been started anew.
+    let host = list::host()?;
+    let wanted = settings.device.as_deref();
+    list::open_free(&host, Direction::Speaker, wanted, |device, chosen| {
+        open_this(references, device, chosen)
+    })
+}
+
+/// Opens one device, to be watched as the one that was `chosen`.
+fn open_this(
+    references: &mpsc::Sender<Reference>,
+    device: &cpal::Device,
+    chosen: Option<String>,
+) -> Result<Device, DeviceError> {
+    let config = stream::usable(device, Direction::Speaker)?;
+    let rate = SampleRate::new(config.sample_rate()).map_err(|error| DeviceError::Unsupported {
+        device: name(device),
+        reason: error.to_string(),
+    })?;
+    let (ring, consumer) = RingBuffer::new(rate.samples_in(RING));
+    let (reference, played) = RingBuffer::new(rate.hz() as usize);
+    let running = stream::play(device, &config, consumer, reference)?;
+    // Nobody may want the reference; then this fails, and that is fine.
+    let _ = references.try_send(Reference { ring: played, rate });
+    Ok(Device {
+        running,
+        ring,
+        rate,
+        watch: Watch::start(Direction::Speaker, chosen, id(device)),
+        name: name(device),
+    })
 }

@@ -3,9 +3,13 @@
 //! Callbacks run on the sound system's thread. They neither allocate nor lock nor log: they move samples through ring
 //! buffers and count what happened.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use cpal::{
@@ -115,6 +119,33 @@ fn run(
         shared,
         channels: usize::from(config.channels()),
     })
+}
+
+/// Whether a stream comes to life, for which it has a second. Sound systems open streams of a suspended device as well.
+pub(crate) fn wakes(shared: &Shared) -> bool {
+    calls_beyond(shared, 0, Duration::from_secs(1))
+}
+
+/// Whether a speaker that has come to life goes on: for a suspended one, sound systems ask once to fill their buffer. They
+/// may ask for seconds of sound at once.
+pub(crate) fn goes_on(shared: &Shared) -> bool {
+    if !wakes(shared) {
+        return false;
+    }
+    thread::sleep(Duration::from_millis(200));
+    let filled = shared.callbacks.load(Ordering::Relaxed);
+    calls_beyond(shared, filled, Duration::from_secs(3))
+}
+
+fn calls_beyond(shared: &Shared, known: u64, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    while shared.callbacks.load(Ordering::Relaxed) <= known {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    true
 }
 
 /// The configuration to run `device` at: its own default where it has one, else the nearest to 48 kHz with few channels.

@@ -281,6 +281,66 @@ fn an_unplugged_microphone_keeps_time_and_comes_back() {
 }
 
 #[test]
+fn suspended_devices_are_told_of_once_and_come_back() {
+    soundcard::within(
+        "suspended_devices_are_told_of_once_and_come_back",
+        DESK,
+        |sound| {
+            block_on(async {
+                let speaker = SpeakerSettings {
+                    device: Some("speaker".into()),
+                };
+                let mut speaker = Speaker::open(speaker).await.unwrap();
+                let microphone = MicrophoneSettings {
+                    device: Some("microphone".into()),
+                    ..MicrophoneSettings::default()
+                };
+                let mut microphone = Microphone::open(microphone, None).await.unwrap();
+                sound.pactl(&["suspend-source", "microphone", "1"]);
+                sound.pactl(&["suspend-sink", "speaker", "1"]);
+                let lost = |event: &SpeakerEvent| matches!(event, SpeakerEvent::Lost { .. });
+                while !lost(&speaker.next().await.unwrap()) {}
+                while !matches!(
+                    microphone.next().await.unwrap(),
+                    MicrophoneEvent::Lost { .. }
+                ) {}
+                // Time goes on in silence; a device that can be opened and gives nothing is not back.
+                let mut frames = 0;
+                while frames < 200 {
+                    match microphone.next().await.unwrap() {
+                        MicrophoneEvent::Frame(frame) => {
+                            assert!(frame.samples.iter().all(|sample| *sample == 0));
+                            frames += 1;
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
+                assert_eq!(speaker.try_next(), None);
+                sound.pactl(&["suspend-source", "microphone", "0"]);
+                sound.pactl(&["suspend-sink", "speaker", "0"]);
+                let back = |event: &SpeakerEvent| matches!(event, SpeakerEvent::Returned { .. });
+                while !back(&speaker.next().await.unwrap()) {}
+                while !matches!(
+                    microphone.next().await.unwrap(),
+                    MicrophoneEvent::Returned { .. }
+                ) {}
+                let rate = SampleRate::HZ_16000;
+                let sound = tone(400.0, rate, Duration::from_millis(200));
+                assert!(speaker.play(1, rate, sound).await);
+                loop {
+                    if let SpeakerEvent::Played(played) = speaker.next().await.unwrap()
+                        && played.whole
+                    {
+                        break;
+                    }
+                }
+                listen(&mut microphone, |heard| heard.len() > 8_000).await;
+            });
+        },
+    );
+}
+
+#[test]
 fn a_removed_speaker_is_replaced_by_the_new_default() {
     soundcard::within(
         "a_removed_speaker_is_replaced_by_the_new_default",

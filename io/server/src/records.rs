@@ -131,6 +131,11 @@ impl Records {
         &self.shared.store
     }
 
+    /// Whether anything is kept of conversations.
+    pub(crate) fn keeps(&self) -> bool {
+        self.shared.keep
+    }
+
     /// Keeps other prices from now on.
     pub fn set_prices(&self, prices: Prices) {
         *self

@@ -103,6 +103,22 @@ impl Conversation {
         }
     }
 
+    /// A text that came late, while the agent has the floor. It is dropped already, and only counts if it interrupts.
+    pub(crate) fn overlap_late(&mut self, utterance: Utterance) {
+        let Floor::Agent(turn) = &self.floor else {
+            return;
+        };
+        if self.verdict(&utterance, turn.is_parting()) != Verdict::Interruption {
+            return;
+        }
+        let id = utterance.id;
+        if let Floor::Agent(turn) = &mut self.floor {
+            turn.overlap.begin_before(utterance);
+            self.judge_overlap(id);
+            self.pump();
+        }
+    }
+
     /// Goes on once nothing undecided is left of what the user said.
     fn overlap_decided(&mut self) {
         if let Floor::Agent(turn) = &self.floor

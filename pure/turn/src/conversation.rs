@@ -17,7 +17,7 @@ use crate::{
     reply::Reply,
     settings::{InterruptionMode, Settings},
     timers::Timer,
-    user_turn::UserTurn,
+    user_turn::{UserTurn, Utterance},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Conversation {
     pub(crate) echo: Echo,
     /// When the agent was last to be heard.
     pub(crate) audible_until: Moment,
+    /// An utterance whose text was given up, and when: the recogniser may only be slow.
+    pub(crate) given_up: Option<(Utterance, Moment)>,
     next_utterance: UtteranceId,
     next_reply: ReplyId,
     pub(crate) last_event: Option<EventId>,
@@ -107,6 +109,7 @@ impl Conversation {
             playout: ledger(settings.edge_reports),
             echo: Echo::default(),
             audible_until: Moment::ZERO,
+            given_up: None,
             next_utterance: UtteranceId(1),
             next_reply: ReplyId(1),
             last_event: None,

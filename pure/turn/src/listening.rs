@@ -19,6 +19,8 @@ use crate::{
 const LEAD_IN: Duration = Duration::from_millis(200);
 /// Voiced frames within this of the last are speech going on; later ones must first prove to be no click.
 const BRIDGE: Duration = Duration::from_millis(100);
+/// A final text counts for so long after it was given up. What comes later answers a question that nobody remembers.
+const LATEST_FINAL: Duration = Duration::from_secs(5);
 /// So many speculations one turn may cost.
 const MOST_SPECULATIONS: u32 = 4;
 
@@ -121,6 +123,7 @@ impl Conversation {
         let now = self.now;
         let kept = matches!(&self.floor, Floor::Agent(turn) if !turn.is_interruptible());
         let Some(utterance) = self.user_turn_mut().and_then(|turn| turn.get_mut(id)) else {
+            self.hear_late(id, text);
             return;
         };
         if utterance.is_final() {
@@ -155,17 +158,50 @@ impl Conversation {
     /// Recognition failed: what it said last counts. Where that is nothing, the agent says that it heard nothing.
     pub(crate) fn on_unheard(&mut self, id: UtteranceId) {
         let had_the_floor = matches!(self.floor, Floor::User(_));
-        let Some(text) = self
+        let Some(utterance) = self
             .user_turn_mut()
             .and_then(|turn| turn.get_mut(id))
             .filter(|utterance| !utterance.is_final())
-            .map(|utterance| utterance.text().to_owned())
+            .cloned()
         else {
             return;
         };
-        self.on_final(id, &text);
+        self.on_final(id, utterance.text());
+        if utterance.text().is_empty() {
+            self.given_up = Some((utterance, self.now));
+        }
         if had_the_floor && matches!(self.floor, Floor::Open(_)) {
             self.take_floor(Origin::Unheard, UserTurn::default());
+        }
+    }
+
+    /// The final text of an utterance that was given up without a word. Soon enough it counts after all: it begins a turn,
+    /// joins the one under way, or stops the agent as any words would.
+    fn hear_late(&mut self, id: UtteranceId, text: &str) {
+        let soon = |(utterance, at): &mut (Utterance, Moment)| {
+            utterance.id == id && self.now - *at <= LATEST_FINAL
+        };
+        let Some((mut utterance, _)) = self.given_up.take_if(soon) else {
+            return;
+        };
+        utterance.hearing = Hearing::Final(text.trim().to_owned());
+        utterance.closed.get_or_insert(self.now);
+        let said = words(text);
+        if said.is_empty() || self.is_echo(&utterance, &said) {
+            return;
+        }
+        match &mut self.floor {
+            Floor::Open(_) => {
+                let mut turn = UserTurn::default();
+                turn.begin(utterance);
+                self.floor = Floor::User(turn);
+                self.user_turn_changed();
+            }
+            Floor::User(turn) => {
+                turn.begin_before(utterance);
+                self.user_turn_changed();
+            }
+            Floor::Agent(_) => self.overlap_late(utterance),
         }
     }
 

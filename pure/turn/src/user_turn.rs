@@ -130,6 +130,12 @@ impl UserTurn {
         self.utterances.push(utterance);
     }
 
+    /// As [`UserTurn::begin`], for what was said before everything else that is not settled.
+    pub(crate) fn begin_before(&mut self, utterance: Utterance) {
+        self.last_voice = self.last_voice.max(utterance.last_voice);
+        self.utterances.insert(0, utterance);
+    }
+
     pub(crate) fn remove(&mut self, id: UtteranceId) -> Option<Utterance> {
         let index = self.utterances.iter().position(|u| u.id == id)?;
         Some(self.utterances.remove(index))

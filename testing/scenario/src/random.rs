@@ -99,7 +99,12 @@ fn script(chance: &mut Chance, faults: Faults, seed: u64) -> Script {
         Faults::Many => 0.15,
     };
     script.manners = Manners {
-        asr_delay: chance.millis(40, 400),
+        // Now and then slower than anybody waits for.
+        asr_delay: if chance.happens(rate / 2.0) {
+            chance.millis(1_500, 4_000)
+        } else {
+            chance.millis(40, 400)
+        },
         llm_delay: chance.millis(50, 1_200),
         llm_word: chance.millis(5, 60),
         voice_delay: chance.millis(40, 400),

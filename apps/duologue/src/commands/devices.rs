@@ -1,6 +1,9 @@
 //! `duologue devices`: what can be heard and spoken through, and whether it works.
 
-use std::{f32::consts::TAU, time::Duration};
+use std::{
+    f32::consts::TAU,
+    time::{Duration, Instant},
+};
 
 use audio::{Level, SampleRate};
 use devices::{
@@ -130,10 +133,10 @@ async fn test(out: Out, arguments: &Devices) -> Outcome<()> {
 }
 
 async fn listen(speaker: &Speaker, microphone: &mut Microphone) -> Found {
-    let mut before = Vec::new();
-    while before.len() < RATE.samples_in(QUIET) {
+    let mut quiet = Vec::new();
+    while quiet.len() < RATE.samples_in(QUIET) {
         match microphone.next().await {
-            Some(MicrophoneEvent::Frame(frame)) => before.extend(frame.samples),
+            Some(MicrophoneEvent::Frame(frame)) => quiet.extend(frame.samples),
             Some(_) => {}
             None => break,
         }
@@ -141,11 +144,20 @@ async fn listen(speaker: &Speaker, microphone: &mut Microphone) -> Found {
     let tone = (0..RATE.samples_in(TONE))
         .map(|at| ((at as f32 * TONE_HZ * TAU / RATE.hz() as f32).sin() * 8_000.0) as i16)
         .collect();
+    let played = Instant::now();
     speaker.play(1, RATE, tone).await;
     let mut after = Vec::new();
+    // The first frame began before the tone was played.
+    let mut before = Duration::ZERO;
     while after.len() < RATE.samples_in(PATIENCE) {
         match microphone.next().await {
-            Some(MicrophoneEvent::Frame(frame)) => after.extend(frame.samples),
+            Some(MicrophoneEvent::Frame(frame)) => {
+                if after.is_empty() {
+                    let length = RATE.duration_of(frame.samples.len());
+                    before = length.saturating_sub(played.elapsed());
+                }
+                after.extend(frame.samples);
+            }
             Some(_) => {}
             None => break,
         }
@@ -159,9 +171,9 @@ async fn listen(speaker: &Speaker, microphone: &mut Microphone) -> Found {
         .max_by(|a, b| a.rms.decibels().total_cmp(&b.rms.decibels()))
         .unwrap_or(Level::SILENCE);
     Found {
-        quiet: Level::of(&before),
+        quiet: Level::of(&quiet),
         loudest,
-        round_trip: onset.map(|slice| RATE.duration_of(slice * SLICE)),
+        round_trip: onset.map(|slice| RATE.duration_of(slice * SLICE).saturating_sub(before)),
     }
 }
 
