@@ -56,6 +56,12 @@ class Speech(Case):
         self.assertEqual((rate, channels), (44_100, 1))
         self.assertAlmostEqual(len(samples) / 2 / rate, seconds, delta=0.1)
 
+    def test_small_formats_can_be_understood_too(self):
+        for name in ("mp3_22050_32", "mp3_44100_64"):
+            rate, _, samples = house.unpack_mp3(whole(self.client.text_to_speech.convert(self.voice, text=TEXT, output_format=name)))
+            self.assertEqual(rate, int(name.split("_")[1]))
+            self.assertGreater(house.share_of(TEXT, house.transcript(samples, rate)), 0.6, name)
+
     def test_what_is_spoken_can_be_understood_again(self):
         for stream in (self.client.text_to_speech.convert, self.client.text_to_speech.stream):
             samples = whole(stream(self.voice, text=TEXT, output_format="pcm_16000", model_id="eleven_flash_v2_5"))
