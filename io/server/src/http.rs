@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::State,
     middleware,
     response::{IntoResponse as _, Response},
     routing::get,
@@ -294,7 +294,8 @@ fn routes(house: &Arc<House>) -> Router {
         .route("/health", get(health))
         .route("/v1/convai/conversation", get(conversation::open))
         .merge(rest::routes())
-        .fallback(nowhere)
+        .fallback(rest::nowhere)
+        .method_not_allowed_fallback(rest::no_method)
         .layer(middleware::from_fn_with_state(
             Arc::clone(house),
             cors::guard,
@@ -305,10 +306,6 @@ fn routes(house: &Arc<House>) -> Router {
 async fn health(State(house): State<Arc<House>>) -> Response {
     let conversations = house.admission.count();
     axum::Json(serde_json::json!({"status": "ok", "conversations": conversations})).into_response()
-}
-
-async fn nowhere(request: Request) -> Problem {
-    Problem::no_route(request.uri().path())
 }
 
 /// Seconds since 1970.

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::ids;
+use crate::{ids, signature::SignatureError};
 
 /// Why a request was not done. Written as `{"detail": {type, code, message, status, request_id, param?}}`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +93,20 @@ impl Problem {
             "authentication_error",
             "invalid_api_key",
             "This API key is not known here.",
+        )
+    }
+
+    pub(crate) fn bad_token(why: SignatureError) -> Self {
+        let message = match why {
+            SignatureError::Invalid => "This token is not valid here.",
+            SignatureError::Expired => "This token has expired; ask for a new one.",
+            SignatureError::Used => "This token has been used; ask for a new one.",
+        };
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "authentication_error",
+            "unauthorized",
+            message,
         )
     }
 
@@ -205,6 +219,15 @@ impl Problem {
             "not_found",
             "not_found",
             format!("There is nothing at {path}."),
+        )
+    }
+
+    pub(crate) fn no_method(method: &str, path: &str) -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "invalid_request",
+            "bad_request",
+            format!("There is no {method} at {path}."),
         )
     }
 

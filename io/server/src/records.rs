@@ -7,6 +7,7 @@ mod hooks;
 mod policy;
 mod scribe;
 mod shown;
+mod sound;
 mod view;
 mod work;
 
@@ -19,13 +20,14 @@ use agent::{NoRecorder, Recorder, Recorders, journal::Journal, recording::Record
 use protocol::agents::{EnclaveSetup, Initiation};
 use serde_json::Value;
 use store::{Ended, NewJob, Prices, Store, StoreError, Whole};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub use account::Model;
 pub(crate) use analysis::{Questions, answer, no_answer, object_in, transcript_text};
-pub(crate) use delivery::{last_failure, recording};
+pub(crate) use delivery::last_failure;
 pub(crate) use hooks::{SETTINGS, WEBHOOK};
 pub use policy::Policy;
+pub(crate) use sound::recording;
 pub(crate) use view::transcript;
 pub use view::{conversation as conversation_view, summary as summary_view};
 pub use work::{Judge, Workers, drain};
@@ -44,6 +46,8 @@ struct Shared {
     prices: RwLock<Prices>,
     keep: bool,
     models: Vec<Model>,
+    /// Recordings that are coded at a time.
+    coding: Semaphore,
     /// There is something to do.
     work: Arc<Notify>,
 }
@@ -112,6 +116,7 @@ impl Records {
                 prices: RwLock::new(settings.prices),
                 keep: settings.keep,
                 models: settings.models,
+                coding: Semaphore::new(2),
                 work: Arc::default(),
             }),
         };

@@ -66,6 +66,8 @@ pub(crate) struct Talk {
     before: Whole,
     agent: Arc<StoredAgent>,
     initiation: Value,
+    /// How often the agent had answered when the user spoke last: it may answer before anybody listens.
+    answers: usize,
     /// The event id of the first reply that called tools since the user spoke, and its calls.
     round: Option<(Option<EventId>, Vec<String>)>,
 }
@@ -82,6 +84,7 @@ impl Talk {
         let wishes: Initiation = serde_json::from_value(initiation.clone())
             .map_err(|error| Problem::invalid(error.to_string()).at("dynamic_variables"))?;
         let watch = Arc::new(Watch::after(stage.history.whole()));
+        let answers = watch.answers();
         // How it ends is told among the events.
         let Begun {
             sender, receiver, ..
@@ -110,6 +113,7 @@ impl Talk {
             watch,
             before: stage.history.whole().clone(),
             agent,
+            answers,
             initiation,
             round: None,
         })
@@ -118,6 +122,7 @@ impl Talk {
     /// The user says something. False: the conversation is over.
     pub(crate) async fn say(&mut self, text: &str) -> bool {
         self.round = None;
+        self.answers = self.watch.answers();
         let event = json!({"type": "user_message", "text": text}).to_string();
         match ClientEvent::from_json(&event) {
             Ok(event) => self.sender.send(event).await.is_ok(),
@@ -127,7 +132,7 @@ impl Talk {
 
     /// Waits until the agent has answered, tools included.
     pub(crate) async fn listen(&mut self, patience: Duration) -> Result<Heard, Problem> {
-        let answers = self.watch.answers();
+        let answers = self.answers;
         let (mut open, mut owes, mut skipped) = (0_usize, false, false);
         loop {
             let done = open == 0 && !owes && (skipped || self.watch.answers() > answers);

@@ -1,5 +1,6 @@
 //! The REST that the SDKs need to start.
 
+mod absent;
 mod account;
 mod agent_tests;
 mod agents;
@@ -10,6 +11,7 @@ mod list;
 mod scribe;
 mod secrets;
 mod simulate;
+mod single_use;
 mod start;
 mod stt;
 mod test_invocations;
@@ -23,6 +25,8 @@ mod widget;
 use std::sync::Arc;
 
 use axum::{Router, http::HeaderMap};
+
+pub(crate) use absent::{no_method, nowhere};
 
 use crate::{Abilities, Problem, Speech, access::Caller, http::House, records::Records};
 
@@ -41,6 +45,7 @@ pub(crate) fn routes() -> Router<Arc<House>> {
         .merge(secrets::routes())
         .merge(widget::routes())
         .merge(simulate::routes())
+        .merge(single_use::routes())
         .merge(agent_tests::routes())
         .merge(test_invocations::routes())
 }

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.request
 import wave
 
 import house
@@ -250,6 +251,73 @@ class Records(unittest.TestCase):
         self.refused(400, "invalid_page_size", lambda: self.conversations().list(page_size=0))
         self.refused(400, "invalid_cursor", lambda: self.conversations().list(cursor="conv_nowhere"))
 
+    def test_what_was_said_is_found_again(self):
+        user = f"search{time.monotonic_ns()}"
+        word = f"tandem{time.monotonic_ns()}"
+        asked = (f"Do you sell purple {word}?", f"Do you sell {word}?", "When do you open?")
+        made = [typed(self.server, text, user_id=user) for text in asked]
+        for conversation in made:
+            done(self.server, conversation)
+        place = self.conversations().messages
+        exact, smart = place.text_search, getattr(place, "search", None) or place.smart_search
+        found = exact(text_query=f"SELL {word}", user_id=user)
+        self.assertEqual([(one.conversation_id, one.chunk_text) for one in found.results], [(made[1], asked[1])])
+        self.assertEqual([part.value for part in found.results[0].chunk_highlights if part.is_hit], [f"sell {word}"])
+        found = smart(text_query=f"who wanted a purple {word}?")
+        self.assertEqual([one.conversation_id for one in found.results][:2], [made[0], made[1]])
+        self.assertGreater(found.results[0].score, found.results[1].score)
+        first = smart(text_query=f"purple {word}", page_size=1)
+        second = smart(text_query=f"purple {word}", page_size=1, cursor=first.next_cursor)
+        self.assertEqual([first.results[0].conversation_id, second.results[0].conversation_id], [made[0], made[1]])
+        self.assertEqual(exact(text_query="zebra", user_id=user).results, [])
+        self.refused(400, "invalid_cursor", lambda: smart(text_query="x", cursor="y"))
+        count = lambda **query: len(self.conversations().list(user_id=user, **query).conversations)
+        self.assertEqual((count(), count(tag_ids=["tag_1"]), count(topic_ids=["topic_1"])), (3, 0, 0))
+
+    def test_what_is_not_here_is_said_in_the_documented_body(self):
+        client = self.server.client()
+        for ask in (lambda: client.history.list(), lambda: client.pronunciation_dictionaries.list(), lambda: client.usage.get(start_unix=0, end_unix=1),
+                    lambda: convai(client).phone_numbers.list(), lambda: convai(client).batch_calls.list(),
+                    lambda: convai(client).mcp_servers.list(), lambda: client.voices.delete("rms"),
+                    lambda: self.conversations().get(typed(self.server, "hello"), format="opentelemetry")):
+            self.refused(501, "feature_not_available", ask)
+
+    def test_a_picture_that_is_shown_reaches_the_llm(self):
+        if not hasattr(house.sdk.Conversation, "send_multimodal_message"):
+            self.skipTest("this generation cannot show anything")
+        from test_abilities import Web, chunk
+        picture = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==")
+
+        def see(request):
+            """An llm that looks: it says how large the picture in the last message is."""
+            parts = json.loads(request["body"])["messages"][-1]["content"]
+            if isinstance(parts, str):
+                text = "Show me."
+            else:
+                kind, data = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url").split(";base64,")
+                said = " ".join(part["text"] for part in parts if part["type"] == "text")
+                raw = base64.b64decode(data)
+                width, height = int.from_bytes(raw[16:20], "big"), int.from_bytes(raw[20:24], "big")
+                text = f"To {said!r}: a {kind} of {width} by {height}, {len(raw)} bytes."
+            end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+            return 200, "text/event-stream", chunk({"content": text}) + f"data: {json.dumps(end)}\n\ndata: [DONE]\n\n"
+
+        llm = Web(see)
+        self.addCleanup(llm.stop)
+        agent = agents(self.server.client()).create(name="Looker", conversation_config={"agent": {"first_message": "Hello.", "prompt": {
+            "prompt": "You look.", "llm": "custom-llm", "custom_llm": {"url": f"http://{llm.address}/v1", "model_id": "eyes"}}},
+            "conversation": {"text_only": True}}).agent_id
+        call = Call(self.server, agent)
+        try:
+            call.wait("agent")
+            conversation = until(lambda: getattr(call.session, "_conversation_id", None), "the conversation's id")
+            file = self.conversations().files.create(conversation, file=("dot.png", picture, "image/png"))
+            call.session.send_multimodal_message(text="What is this?", file_id=file.file_id)
+            seen = call.wait("agent", lambda text: "by" in text)
+        finally:
+            call.close()
+        self.assertEqual(seen, f"To 'What is this?': a data:image/png of 1 by 1, {len(picture)} bytes.")
+
     def test_feedback_is_kept(self):
         conversation = typed(self.server, "When do you open?")
         done(self.server, conversation)
@@ -292,18 +360,24 @@ class Records(unittest.TestCase):
         found = done(self.server, conversation)
         self.assertTrue(found.has_audio and found.has_user_audio and found.has_response_audio)
         sound = b"".join(self.conversations().audio.get(conversation))
-        with wave.open(io.BytesIO(sound)) as recording:
+        rate, channels, frames = house.unpack_mp3(sound)
+        self.assertEqual((rate, channels), (44_100, 2))
+        self.assertGreater(len(frames) / 4 / rate, 3)
+        caller, agent = (house.transcript(house.channel(frames, 2, index), rate) for index in (0, 1))
+        self.assertGreater(house.share_of("how can i help you", agent), 0.5, agent)
+        self.assertGreater(house.share_of("when do you open", caller), 0.5, caller)
+        url = f"{self.server.url}/v1/convai/conversations/{conversation}/audio"
+        for request, kind in ((url, "audio/mpeg"), (f"{url}?format=wav", "audio/wav"),
+                              (urllib.request.Request(url, headers={"Accept": "audio/wav"}), "audio/wav")):
+            with urllib.request.urlopen(request) as answer:
+                self.assertEqual(answer.headers["content-type"], kind)
+                got = answer.read()
+        with wave.open(io.BytesIO(got)) as recording:
             self.assertEqual(recording.getnchannels(), 2)
-            frames = recording.readframes(recording.getnframes())
-            seconds = recording.getnframes() / recording.getframerate()
-        self.assertGreater(seconds, 3)
-        with tempfile.TemporaryDirectory() as folder:
-            path = f"{folder}/call.wav"
-            with open(path, "wb") as file:
-                file.write(sound)
-            heard = house.run("transcribe", path, "--channel", "right")
-        self.assertGreater(house.share_of("how can i help you", heard), 0.5)
-        left = memoryview(frames).cast("h")[::2]
+            whole = recording.readframes(recording.getnframes())
+        self.assertLess(len(sound), len(whole) * 0.6)
+        self.assertAlmostEqual(len(whole) / 4 / house.RATE, len(frames) / 4 / rate, delta=0.2)
+        left = memoryview(whole).cast("h")[::2]
         self.assertTrue(any(left), "the caller is on the left")
 
     def test_a_conversation_in_text_has_no_sound(self):
@@ -432,8 +506,9 @@ class Afterwards(unittest.TestCase):
         self.assertEqual(set(event["data"]), {"agent_id", "conversation_id", "full_audio"})
         self.assertEqual(event["data"]["conversation_id"], conversation)
         sound = base64.b64decode(event["data"]["full_audio"])
-        with wave.open(io.BytesIO(sound)) as recording:
-            self.assertGreater(recording.getnframes(), recording.getframerate())
+        rate, channels, samples = house.unpack_mp3(sound)
+        self.assertEqual(channels, 2)
+        self.assertGreater(len(samples) / 4, rate)
         headers = {name.lower(): value for name, value in self.listener.came[0][1].items()}
         self.assertEqual(headers.get("transfer-encoding"), "chunked")
 

@@ -9,6 +9,8 @@ import urllib.error
 import urllib.request
 import wave
 
+from websockets.sync.client import connect
+
 import house
 from house import Case
 
@@ -50,6 +52,15 @@ class Speech(Case):
         sound = whole(self.client.text_to_speech.convert(self.voice, text=TEXT))
         seconds = frames(sound) * 1152 / 44_100
         self.assertTrue(2 < seconds < 8, seconds)
+        rate, channels, samples = house.unpack_mp3(sound)
+        self.assertEqual((rate, channels), (44_100, 1))
+        self.assertAlmostEqual(len(samples) / 2 / rate, seconds, delta=0.1)
+
+    def test_small_formats_can_be_understood_too(self):
+        for name in ("mp3_22050_32", "mp3_44100_64"):
+            rate, _, samples = house.unpack_mp3(whole(self.client.text_to_speech.convert(self.voice, text=TEXT, output_format=name)))
+            self.assertEqual(rate, int(name.split("_")[1]))
+            self.assertGreater(house.share_of(TEXT, house.transcript(samples, rate)), 0.6, name)
 
     def test_what_is_spoken_can_be_understood_again(self):
         for stream in (self.client.text_to_speech.convert, self.client.text_to_speech.stream):
@@ -215,6 +226,38 @@ class Keys(Case):
             urllib.request.urlopen(request)
         self.assertEqual(caught.exception.code, 401)
         self.assertTrue(self.server.client("k1").voices.search().voices)
+
+    def first_of(self, path, message):
+        """The first answer on a socket that nobody gave a key."""
+        with connect(self.server.url.replace("http", "ws", 1) + path) as socket:
+            socket.send(json.dumps(message))
+            return json.loads(socket.recv(timeout=house.PATIENCE))
+
+    def test_a_token_opens_one_door_once(self):
+        tokens = self.server.client("k1").tokens.single_use
+        voice = self.server.client("k1").voices.search().voices[0].voice_id
+        chunk = {"message_type": "input_audio_chunk", "audio_base_64": "", "commit": False, "sample_rate": RATE}
+        ears = "/v1/speech-to-text/realtime?model_id=scribe_v2_realtime&token="
+        token = tokens.create("realtime_scribe").token
+        self.assertEqual(self.first_of(ears + token, chunk)["message_type"], "session_started")
+        refused = self.first_of(ears + token, chunk)
+        self.assertEqual((refused["message_type"], "used" in refused["error"]), ("auth_error", True))
+        self.assertEqual(self.first_of(ears + tokens.create("tts_websocket").token, chunk)["message_type"], "auth_error")
+        mouth = f"/v1/text-to-speech/{voice}/stream-input?output_format=pcm_16000&single_use_token="
+        token = tokens.create("tts_websocket").token
+        self.assertTrue(self.first_of(mouth + token, {"text": "Good morning. ", "flush": True})["audio"])
+        self.assertIn("key", self.first_of(mouth + token, {"text": "Good morning. ", "flush": True})["message"])
+        import httpx
+        form = {"data": {"model_id": "scribe_v1"}, "files": {"file": wav(bytes(RATE))}, "timeout": house.PATIENCE}
+        batch = f"{self.server.url}/v1/speech-to-text?token={tokens.create('batch_scribe').token}"
+        self.assertEqual([httpx.post(batch, **form).status_code for _ in range(2)], [200, 401])
+
+    def test_tokens_need_a_key_and_a_known_type(self):
+        from elevenlabs.core.api_error import ApiError
+        for key, kind, status in (("k2", "tts_websocket", 401), ("k1", "anything", 400)):
+            with self.assertRaises(ApiError) as caught:
+                self.server.client(key).tokens.single_use.create(kind)
+            self.assertEqual(caught.exception.status_code, status)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! Webhooks on their way out.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use elevenlabs::webhook::{SIGNATURE_HEADER, Verifier};
@@ -107,7 +107,7 @@ async fn body(records: &Records, event: Event, job: &Job) -> Result<Option<Vec<u
             let Some(path) = &whole.recording else {
                 return Ok(None);
             };
-            let sound = recording(path).await.map_err(|error| error.to_string())?;
+            let sound = records.mp3(path).await.map_err(|error| error.to_string())?;
             let data = json!({
                 "agent_id": whole.summary.agent,
                 "conversation_id": id,
@@ -122,29 +122,6 @@ async fn body(records: &Records, event: Event, job: &Job) -> Result<Option<Vec<u
     serde_json::to_vec(&event)
         .map(Some)
         .map_err(|error| error.to_string())
-}
-
-/// The bytes of a recording. The end of a conversation is told a moment before its file is finished.
-pub(crate) async fn recording(path: &Path) -> std::io::Result<Vec<u8>> {
-    for _ in 0..50 {
-        let bytes = tokio::fs::read(path).await?;
-        if is_whole(&bytes) {
-            return Ok(bytes);
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    // Nobody finishes it any more: its process died.
-    let place = path.to_owned();
-    tokio::task::spawn_blocking(move || super::mend_recording(&place))
-        .await
-        .map_err(std::io::Error::other)??;
-    tokio::fs::read(path).await
-}
-
-/// Whether a WAV is as long as its header says.
-fn is_whole(bytes: &[u8]) -> bool {
-    let length = bytes.get(4..8).and_then(|length| length.try_into().ok());
-    length.is_some_and(|length| u32::from_le_bytes(length) as usize + 8 == bytes.len())
 }
 
 /// Long recordings take a moment; nobody else should wait for that.

@@ -1,17 +1,19 @@
 //! `/v1/convai/conversations`: what remains of conversations.
 
 mod query;
+mod search;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
     body::Body as AxumBody,
-    extract::{DefaultBodyLimit, FromRequest, Multipart, Path, RawQuery, Request, State},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Path, Query, RawQuery, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
     routing::{delete, get, post},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{After, Conversations, FileEntry, Summary, Whole};
 use tokio::time::timeout;
@@ -37,7 +39,14 @@ const LONGEST_COMMENT: usize = 4_000;
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new()
         .route("/v1/convai/conversations", get(list))
-        .route("/v1/convai/conversations/messages/text-search", get(search))
+        .route(
+            "/v1/convai/conversations/messages/text-search",
+            get(search::exact),
+        )
+        .route(
+            "/v1/convai/conversations/messages/smart-search",
+            get(search::smart),
+        )
         .route("/v1/convai/conversations/{id}", get(show).delete(erase))
         .route("/v1/convai/conversations/{id}/audio", get(audio))
         .route("/v1/convai/conversations/{id}/feedback", post(feedback))
@@ -94,10 +103,14 @@ async fn list(
     let wanted = Wanted::read(raw.as_deref().unwrap_or_default())?;
     let after = after(&conversations, wanted.cursor.as_deref()).await?;
     let most = wanted.size as u64 + 1;
-    let mut found = conversations
-        .list(&wanted.filter, after.as_ref(), most)
-        .await
-        .map_err(|e| trouble(&e))?;
+    let mut found = if wanted.nothing {
+        Vec::new()
+    } else {
+        conversations
+            .list(&wanted.filter, after.as_ref(), most)
+            .await
+            .map_err(|e| trouble(&e))?
+    };
     let has_more = found.len() > wanted.size;
     found.truncate(wanted.size);
     Ok(Json(json!({
@@ -128,9 +141,14 @@ async fn after(
 async fn show(
     State(house): House_,
     Path(id): Path<String>,
+    Query(coding): Query<Coding>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
+    if coding.format.is_some_and(|format| format != "json") {
+        let words = "Conversations are shown as JSON here: leave out format.";
+        return Err(Problem::not_built(words).at("format"));
+    }
     let (records, conversations) = conversations(&house).await?;
     let whole = find(&conversations, &id).await?;
     Ok(Json(conversation_view(&whole, &records.prices())))
@@ -153,13 +171,41 @@ async fn erase(
     Ok(Json(json!({})))
 }
 
+#[derive(Deserialize)]
+struct Coding {
+    format: Option<String>,
+}
+
+impl Coding {
+    /// WAV is sent to those who ask for it by name; others get MP3, as from ElevenLabs.
+    fn is_wav(&self, headers: &HeaderMap) -> Result<bool, Problem> {
+        match self.format.as_deref() {
+            None | Some("") => {}
+            Some("wav") => return Ok(true),
+            Some("mp3") => return Ok(false),
+            Some(_) => return Err(Problem::bad_format("The format is mp3 or wav.").at("format")),
+        }
+        let accept = headers
+            .get(header::ACCEPT)
+            .and_then(|accept| accept.to_str().ok())
+            .unwrap_or_default();
+        let names = |wanted: &[&str]| {
+            let mut kinds = accept.split(',').filter_map(|kind| kind.split(';').next());
+            kinds.any(|kind| wanted.contains(&kind.trim()))
+        };
+        Ok(names(&["audio/wav", "audio/x-wav", "audio/wave"]) && !names(&["audio/mpeg"]))
+    }
+}
+
 async fn audio(
     State(house): House_,
     Path(id): Path<String>,
+    Query(query): Query<Coding>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     need_key(&house, &headers)?;
-    let (_, conversations) = conversations(&house).await?;
+    let as_wav = query.is_wav(&headers)?;
+    let (records, conversations) = conversations(&house).await?;
     let whole = find(&conversations, &id).await?;
     if whole.summary.status == "in-progress" {
         return Err(Problem::too_early(
@@ -169,7 +215,12 @@ async fn audio(
     let Some(path) = whole.recording else {
         return Err(Problem::no_sound(&id));
     };
-    let bytes = recording(&path).await.map_err(|error| {
+    let bytes = if as_wav {
+        recording(&path).await
+    } else {
+        records.mp3(&path).await
+    };
+    let bytes = bytes.map_err(|error| {
         tracing::error!(%error, conversation = id, "a recording cannot be read");
         Problem::storage("The recording could not be read.")
     })?;
@@ -191,7 +242,11 @@ async fn audio(
         None => Response::new(AxumBody::from(bytes)),
     };
     for (name, value) in [
-        (header::CONTENT_TYPE, "audio/wav"),
+        (
+            header::CONTENT_TYPE,
+            if as_wav { "audio/wav" } else { "audio/mpeg" },
+        ),
+        (header::VARY, "Accept"),
         (header::ACCEPT_RANGES, "bytes"),
     ] {
         response
@@ -360,53 +415,6 @@ async fn analyse(
         .map_err(|e| trouble(&e))?;
     let whole = find(&conversations, &id).await?;
     Ok(Json(conversation_view(&whole, &records.prices())))
-}
-
-async fn search(
-    State(house): House_,
-    RawQuery(raw): RawQuery,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    need_key(&house, &headers)?;
-    let (_, conversations) = conversations(&house).await?;
-    let mut wanted = Wanted::read(raw.as_deref().unwrap_or_default())?;
-    let words = wanted
-        .text_query
-        .take()
-        .ok_or_else(|| Problem::missing("text_query"))?;
-    wanted.filter.search = Some(words.clone());
-    let after = after(&conversations, wanted.cursor.as_deref()).await?;
-    let found = conversations
-        .list(&wanted.filter, after.as_ref(), wanted.size as u64 + 1)
-        .await
-        .map_err(|e| trouble(&e))?;
-    let has_more = found.len() > wanted.size;
-    let mut results = Vec::new();
-    let wanted_words = words.to_lowercase();
-    for line in found.iter().take(wanted.size) {
-        let turns = conversations
-            .turns(&line.id)
-            .await
-            .map_err(|e| trouble(&e))?;
-        for (index, turn) in turns.iter().enumerate() {
-            if turn.text.to_lowercase().contains(&wanted_words) {
-                results.push(json!({
-                    "conversation_id": line.id,
-                    "agent_id": line.agent,
-                    "agent_name": line.agent_name,
-                    "transcript_index": index,
-                    "chunk_text": turn.text,
-                    "score": 1.0,
-                    "conversation_start_time_unix_secs": line.started / 1_000_000,
-                }));
-            }
-        }
-    }
-    Ok(Json(json!({
-        "results": results,
-        "has_more": has_more,
-        "next_cursor": found.get(wanted.size.saturating_sub(1)).filter(|_| has_more).map(|line| &line.id),
-    })))
 }
 
 async fn users(

@@ -522,7 +522,7 @@ async fn search(
         let document = library.get(&hit.document).await.map_err(problem)?;
         results.push(
             json!({"document": to_rest(&house, library, &document).await?, "score": hit.score,
-            "search_snippet": [{"text": hit.text, "is_highlighted": false}],
+            "search_snippet": [{"value": hit.text, "is_hit": false}],
             "chunk_id": format!("{}:{}", hit.document, hit.passage)}),
         );
     }

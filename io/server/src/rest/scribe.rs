@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use super::{
     list::{repeated, single},
-    need_key, speech,
+    single_use::{Door, need_key_or_token},
+    speech,
     stt::round,
 };
 use crate::{
@@ -38,6 +39,7 @@ const LEAST: Duration = Duration::from_millis(300);
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Wanted {
+    token: Option<String>,
     model_id: Option<String>,
     audio_format: Option<String>,
     commit_strategy: Option<String>,
@@ -55,7 +57,6 @@ pub(super) async fn open(
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Response {
-    let refused = need_key(&house, request.headers()).err();
     let speech = match speech(&house) {
         Ok(speech) => speech.clone(),
         Err(problem) => return problem.into_response(),
@@ -63,7 +64,12 @@ pub(super) async fn open(
     // Of repeated parameters (keyterms, languages) the last one would do; reading by pairs keeps the others.
     let query = query.unwrap_or_default();
     let terms = repeated(&query, "keyterms");
-    let wanted = single(&query);
+    let wanted = single::<Wanted>(&query);
+    let token = wanted
+        .as_ref()
+        .ok()
+        .and_then(|wanted| wanted.token.as_deref());
+    let refused = need_key_or_token(&house, request.headers(), Door::RealtimeScribe, token).err();
     websocket::upgrade(&house, request, move |mut reader, mut writer| async move {
         let begun = match (refused, wanted) {
             (Some(problem), _) => Err(("auth_error", problem)),

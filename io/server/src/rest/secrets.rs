@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     extract::{Path, Query, State},
     http::HeaderMap,
-    routing::{get, patch},
+    routing::get,
 };
 use serde_json::{Value, json};
 
@@ -16,7 +16,10 @@ use crate::{Problem, abilities::Secret, agents::PageQuery, http::House};
 pub(super) fn routes() -> Router<Arc<House>> {
     Router::new()
         .route("/v1/convai/secrets", get(list).post(create))
-        .route("/v1/convai/secrets/{id}", patch(update).delete(delete))
+        .route(
+            "/v1/convai/secrets/{id}",
+            get(show).patch(update).delete(delete),
+        )
         .route(
             "/v1/convai/secrets/{id}/dependencies/{kind}",
             get(dependencies),
@@ -73,6 +76,24 @@ async fn delete(
     Ok(Json(json!({})))
 }
 
+async fn show(
+    State(house): House_,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    need_key(&house, &headers)?;
+    let secret = abilities(&house)?.vault().get(&id)?;
+    Ok(Json(with_users(&house, &secret)))
+}
+
+fn with_users(house: &House, secret: &Secret) -> Value {
+    let (tools, agents) = users(house, secret);
+    let mut object = stored(secret);
+    object["used_by"] =
+        json!({"tools": tools, "agents": agents, "phone_numbers": [], "others": []});
+    object
+}
+
 async fn list(
     State(house): House_,
     Query(query): Query<PageQuery>,
@@ -83,11 +104,7 @@ async fn list(
     secrets.retain(|secret| query.matches(&secret.name));
     let page = query.cut(secrets, |secret| &secret.id)?;
     Ok(listed("secrets", page, |secret| {
-        let (tools, agents) = users(&house, &secret);
-        let mut object = stored(&secret);
-        object["used_by"] =
-            json!({"tools": tools, "agents": agents, "phone_numbers": [], "others": []});
-        object
+        with_users(&house, &secret)
     }))
 }
 

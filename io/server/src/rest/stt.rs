@@ -10,7 +10,12 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{need_key, scribe, speech};
+use super::{
+    list::repeated,
+    scribe,
+    single_use::{Door, need_key_or_token},
+    speech,
+};
 use crate::{
     Problem,
     http::House,
@@ -53,7 +58,14 @@ async fn convert(
     State(house): State<Arc<House>>,
     request: Request,
 ) -> Result<Json<Value>, Problem> {
-    need_key(&house, request.headers())?;
+    let query = request.uri().query().unwrap_or_default();
+    let token = repeated(query, "token").pop();
+    need_key_or_token(
+        &house,
+        request.headers(),
+        Door::BatchScribe,
+        token.as_deref(),
+    )?;
     let speech = speech(&house)?.clone();
     let order = read(request, &house).await?;
     if order.model.is_none() {

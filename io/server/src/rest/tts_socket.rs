@@ -22,7 +22,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use super::{need_key, speech, tts::manner};
+use super::{
+    single_use::{Door, need_key_or_token},
+    speech,
+    tts::manner,
+};
 use crate::{
     Problem,
     access::Caller,
@@ -49,6 +53,8 @@ pub(super) struct Wanted {
     inactivity_timeout: Option<f64>,
     auto_mode: Option<String>,
     sync_alignment: Option<String>,
+    #[serde(alias = "token")]
+    single_use_token: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -96,7 +102,8 @@ fn open(
     request: Request,
     multi: bool,
 ) -> Response {
-    let known = need_key(house, request.headers()).is_ok();
+    let token = wanted.single_use_token.as_deref();
+    let known = need_key_or_token(house, request.headers(), Door::TtsWebsocket, token).is_ok();
     let speech = match speech(house) {
         Ok(speech) => speech.clone(),
         Err(problem) => return problem.into_response(),

@@ -13,6 +13,10 @@ pub(super) struct Wanted {
     /// Whether the lines hold what was said, in short.
     pub(super) with_summary: bool,
     pub(super) text_query: Option<String>,
+    /// By when it was said, and not by how well it fits.
+    pub(super) by_time: bool,
+    /// Asked for what no conversation here has: tags, topics, branches, workflows.
+    pub(super) nothing: bool,
 }
 
 impl Wanted {
@@ -44,6 +48,10 @@ impl Wanted {
             "cursor" => self.cursor = Some(value),
             "summary_mode" => self.with_summary = value == "include",
             "text_query" => self.text_query = Some(value),
+            "sort_by" => self.by_time = value == "created_at",
+            "tag_ids" | "topic_ids" | "branch_id" | "workflow_node_entered_id" => {
+                self.nothing = true;
+            }
             "agent_id" => filter.agent = Some(value),
             "user_id" => filter.user = Some(value),
             "conversation_initiation_source" => filter.source = Some(value),
