@@ -42,6 +42,9 @@ impl Conversation {
             .ear
             .hear(now, probability, frame, self.settings.voice_threshold);
         if voiced.is_zero() {
+            if self.ear.run().is_zero() {
+                self.calm_down();
+            }
             return;
         }
         let ear = self.ear;
@@ -59,6 +62,8 @@ impl Conversation {
             }
         } else if ear.run() >= self.settings.speech_onset {
             self.open_utterance(ear.began(), ear.run());
+        } else {
+            self.listen_up();
         }
     }
 
