@@ -39,15 +39,13 @@ pub(crate) fn kill(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let report = runtime.block_on(::kill::run(&options, |line| println!("{line}")))?;
     println!(
         "{} kills, {} conversations\n\
-         {} turns were over in time: none is missing\n\
-         {} turns were over less than {:?} before a kill: {} of them are missing\n\
+         {} turns were over, {} of them less than {:?} before a kill: none is missing\n\
          {} webhooks were delivered in {} attempts, {} of them more than once: each under one id",
         report.kills,
         report.conversations,
         report.turns,
-        report.young,
-        ::kill::GRACE,
-        report.young_lost,
+        report.fresh,
+        ::kill::FRESH,
         report.delivered,
         report.attempts,
         report.repeated,

@@ -32,6 +32,9 @@ pub(crate) struct Common {
     /// Settings file [default: duologue.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// PEM file of an authority that a server's certificate may come from, besides the public ones
+    #[arg(long, global = true, value_name = "FILE.pem")]
+    pub(crate) ca: Option<String>,
     /// How much is logged to standard error: error, warn, info, debug or trace
     #[arg(long, global = true, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
@@ -88,6 +91,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Talk {
     /// Agent to talk to: a bundled one (assistant, receptionist), one of the agents folder, or a file
     #[arg(long, value_name = "ID or FILE")]
@@ -149,7 +153,11 @@ pub(crate) struct Talk {
     /// Voice of the agent
     #[arg(long, value_name = "VOICE")]
     pub(crate) voice: Option<String>,
-    /// Keep the conversation: stereo WAV, transcript and journal, in a folder of its own in this one
+    /// With an agent elsewhere: go on in a new conversation when the connection breaks, three times at most
+    #[arg(long = "continue")]
+    pub(crate) go_on: bool,
+    /// Keep the conversation in a folder of its own in this one: stereo WAV, transcript, and the journal of an agent of
+    /// this machine
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
     /// Seed of the conversation's chance; the same seed and pace fast give the same conversation
@@ -409,6 +417,7 @@ impl Cli {
             }
         };
         put(keys::LOG_LEVEL, "--log-level", &self.common.log_level);
+        put(keys::CA_FILE, "--ca", &self.common.ca);
         match &self.command {
             Command::Talk(talk) => {
                 put(keys::AGENT_ID, "--agent", &talk.agent);
@@ -417,6 +426,11 @@ impl Cli {
                 put(keys::LLM, "--llm", &talk.llm);
                 put(keys::VOICE, "--voice", &talk.voice);
                 put(keys::USER_LANGUAGE, "--language", &talk.language);
+                put(
+                    keys::CONTINUE,
+                    "--continue",
+                    &talk.go_on.then(|| "true".to_owned()),
+                );
             }
             Command::Serve(serve) => {
                 put(keys::HOST, "--host", &serve.host);

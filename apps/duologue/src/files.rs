@@ -52,6 +52,21 @@ pub(crate) fn is_pipe(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// What came from elsewhere as the name of a file or folder: letters, digits, `-` and `_`, a hundred at most.
+pub(crate) fn name_of(id: &str) -> String {
+    let name = id.chars().take(100).map(|c| match c {
+        '-' | '_' => c,
+        c if c.is_ascii_alphanumeric() => c,
+        _ => '_',
+    });
+    let name: String = name.collect();
+    if name.is_empty() {
+        "conversation".to_owned()
+    } else {
+        name
+    }
+}
+
 /// A path as it is called in messages.
 pub(crate) fn named(path: &Path) -> String {
     if is_pipe(path) {

@@ -132,6 +132,12 @@ impl Settings {
         self.setting(key).value()
     }
 
+    /// Whether a setting that is `true` or `false` is true.
+    pub(crate) fn is_on(&self, key: &Key) -> bool {
+        self.get(key)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     /// All settings, in the order of the table.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Setting> {
         self.values.iter()

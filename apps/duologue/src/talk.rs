@@ -6,6 +6,7 @@ mod edge;
 mod hang_up;
 mod keep;
 mod mouth;
+mod notes;
 mod remember;
 mod remote;
 mod screen;
@@ -17,7 +18,7 @@ mod view;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use agent::{Clock, Handle};
-use protocol::agents::client::{End, EndedBy};
+use protocol::agents::client::{End, EndedBy, Output};
 use sdk::{Channel, Conversation};
 
 use crate::{
@@ -33,6 +34,7 @@ use edge::Edge;
 use hang_up::HangUp;
 use keep::Keep;
 use mouth::{Caller, Mouth};
+use notes::Notes;
 use remember::Remember;
 use screen::{Keys, Screen};
 use setup::{Answerer, Prepared};
@@ -49,9 +51,27 @@ struct Call {
     clock: Clock,
     view: View,
     keep: Option<Keep>,
+    /// What an agent elsewhere leaves for those who keep it; one in this process tells them itself.
+    notes: Option<Notes>,
     /// The records of this machine, if the agent is in this process.
     remember: Option<Remember>,
     hang_up: HangUp,
+}
+
+impl Call {
+    /// Notes what the agent's side reports, where an agent elsewhere is kept.
+    fn note(&mut self, event: &Output) {
+        if let Some(notes) = &mut self.notes {
+            notes.hear(self.clock.now(), event);
+        }
+    }
+
+    /// Notes what the user types.
+    fn note_typed(&mut self, text: &str) {
+        if let Some(notes) = &mut self.notes {
+            notes.typed(self.clock.now(), text);
+        }
+    }
 }
 
 /// Converses.
@@ -99,9 +119,16 @@ pub(crate) async fn run(context: &Context, arguments: &Talk) -> Outcome<()> {
         None => None,
     };
     let id = setup::conversation_id();
-    let keep = match &arguments.record {
-        Some(folder) => Some(Keep::create(folder, &id, !arguments.text)?),
-        None => None,
+    let keep = match (&arguments.record, &prepared.answerer) {
+        (Some(folder), Answerer::Here(_)) => {
+            Some(Keep::create(folder, &id, !arguments.text, true)?)
+        }
+        // A server names its conversations itself.
+        (Some(folder), Answerer::There(_)) => {
+            Keep::prepare(folder)?;
+            None
+        }
+        (None, _) => None,
     };
     let out = if arguments.output.as_deref().is_some_and(files::is_pipe) {
         context.out.aside()
@@ -157,7 +184,7 @@ async fn begin(
     id: String,
     clock: Clock,
     mut view: View,
-    (keep, remember): (Option<Keep>, Option<Remember>),
+    (mut keep, remember): (Option<Keep>, Option<Remember>),
     (keys, switch): (
         Option<tokio::sync::mpsc::Receiver<screen::Key>>,
         Arc<Switch>,
@@ -166,7 +193,9 @@ async fn begin(
     for choice in prepared.choices {
         view.show(Duration::ZERO, choice)?;
     }
-    let (transport, handle) = match prepared.answerer {
+    let text_only = arguments.text;
+    let mut notes = None;
+    let (conversation, handle) = match prepared.answerer {
         Answerer::Here(agent) => {
             let (link, ends) = agent::link();
             let mut options = agent::Options {
@@ -179,7 +208,7 @@ async fn begin(
             };
             if let Some(keep) = &keep {
                 options.recorder = keep.recorder.clone();
-                options.journal = Some(keep.journal.clone());
+                options.journal = keep.journal();
             }
             if let Some(remember) = &remember {
                 let initiation = &prepared.settings.initiation;
@@ -187,13 +216,31 @@ async fn begin(
                 remember.begin(&id, &agent, initiation, &mut options);
             }
             let handle = agent.start(link, options);
-            (Channel::new(ends.sender, ends.receiver), Some(handle))
+            let channel = Channel::new(ends.sender, ends.receiver);
+            let conversation = Conversation::begin(channel, prepared.settings)
+                .await
+                .map_err(|error| remote::problem(&error))?;
+            (conversation, Some(handle))
         }
-        Answerer::There(remote) => (remote.dial(&mut prepared.settings).await?, None),
+        Answerer::There(remote) => {
+            let initiation = prepared.settings.initiation.clone();
+            let conversation = remote.begin(prepared.settings).await?;
+            if let Some(folder) = &arguments.record {
+                let id = &conversation.session().conversation_id;
+                let kept = Keep::create(folder, &files::name_of(id), !text_only, false)?;
+                let recorder = kept.recorder.clone();
+                notes = Some(Notes::begin(
+                    recorder,
+                    id,
+                    remote.agent(),
+                    &initiation,
+                    text_only,
+                ));
+                keep = Some(kept);
+            }
+            (conversation, None)
+        }
     };
-    let conversation = Conversation::begin(transport, prepared.settings)
-        .await
-        .map_err(|error| remote::problem(&error))?;
     view.show(
         Duration::ZERO,
         Shown::Started {
@@ -206,6 +253,7 @@ async fn begin(
         clock,
         view,
         keep,
+        notes,
         remember,
         hang_up: HangUp::new(keys, switch),
     })
@@ -250,10 +298,15 @@ async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
             .and_then(|error| error.message.clone())
             .unwrap_or_else(|| message.clone());
         "failed".clone_into(&mut reason);
+        let fix = if call.handle.is_some() {
+            "the lines above are complete; `duologue doctor` looks at llm and speech packages"
+        } else {
+            remote::after(end)
+        };
         failure = Some(
             Problem::failure("the conversation ended early")
                 .because(&said)
-                .fix("the lines above are complete; `duologue doctor` looks at llm and speech packages"),
+                .fix(fix),
         );
         message = said;
     } else if ending
@@ -261,6 +314,13 @@ async fn finish(mut call: Call, result: Outcome<Option<End>>) -> Outcome<()> {
         .is_some_and(|e| e.reason == agent::EndReason::Failed)
     {
         failure = Some(Problem::failure("the conversation ended early").because(&message));
+    }
+    if let Some(notes) = call.notes.take() {
+        let code = match &result {
+            Ok(Some(end)) => end.code,
+            _ => None,
+        };
+        notes.end(call.clock.now(), &reason, code);
     }
     let mut shown = call.view.show(
         at,

@@ -16,7 +16,7 @@ use std::{
 };
 
 use audio::{Level, SampleRate, wav};
-use common::{Bench, terminal::Terminal};
+use common::{Bench, server::Server, terminal::Terminal};
 use serde_json::Value;
 use soundcard::{Recorder, SoundSystem};
 
@@ -95,11 +95,29 @@ struct Talk {
 }
 
 impl Talk {
+    /// With an agent in the same process.
     fn begin(bench: &Bench, sound: &SoundSystem) -> Self {
         bench.file("desk.toml", DESK);
+        Self::with(bench, sound, "--agent ./desk.toml", &[])
+    }
+
+    /// With an agent of a server.
+    fn elsewhere(bench: &Bench, sound: &SoundSystem, server: &Server) -> Self {
+        let whom = format!("--server {} --agent desk", server.url);
+        Self::with(bench, sound, &whom, &server.environment())
+    }
+
+    fn with(
+        bench: &Bench,
+        sound: &SoundSystem,
+        whom: &str,
+        environment: &[(&'static str, &str)],
+    ) -> Self {
+        let devices = "--device-in microphone --device-out speaker";
         let mut child = bench
-            .command("talk --agent ./desk.toml --device-in microphone --device-out speaker --json")
+            .command(&format!("talk {whom} {devices} --json"))
             .envs(sound.environment())
+            .envs(environment.iter().copied())
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
@@ -262,6 +280,17 @@ fn assert_understood(text: &str, words: &str) {
 
 #[test]
 fn words_go_in_and_out_and_a_barge_in_stops_the_speaker() {
+    words_go_in_and_out(Talk::begin);
+}
+
+#[test]
+fn words_go_in_and_out_of_an_agent_elsewhere_and_a_barge_in_stops_the_speaker() {
+    let server = Server::new(&[("desk", DESK)]);
+    words_go_in_and_out(|bench, sound| Talk::elsewhere(bench, sound, &server));
+}
+
+/// A whole conversation: a question, a barge-in into its answer, a goodbye.
+fn words_go_in_and_out(begin: impl FnOnce(&Bench, &SoundSystem) -> Talk) {
     let bench = Bench::new();
     let question = spoken(&bench, "When are you open?");
     let barge_in = spoken(
@@ -271,7 +300,7 @@ fn words_go_in_and_out_and_a_barge_in_stops_the_speaker() {
     let goodbye = spoken(&bench, "Goodbye.");
     let sound = SoundSystem::start(&[VOICE, MICROPHONE, SPEAKER]);
     let recorder = sound.record("speaker");
-    let mut talk = Talk::begin(&bench, &sound);
+    let mut talk = begin(&bench, &sound);
 
     // Words out.
     talk.until("agent", |_| true);

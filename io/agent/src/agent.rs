@@ -4,7 +4,13 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use jiff::Zoned;
 use protocol::agents::{CloseCode, ErrorType};
-use providers::{asr::Asr, llm::Llm, tool::Tool, tts::Tts, vad::Vad};
+use providers::{
+    asr::Asr,
+    llm::{Llm, Message},
+    tool::Tool,
+    tts::Tts,
+    vad::Vad,
+};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -144,6 +150,8 @@ pub struct Options {
     pub transfer: Option<Resolver>,
     /// Finds the files that `multimodal_message` names. None (the default): there are none.
     pub files: Option<FileFinder>,
+    /// What was said before: the agent goes on from there, and has greeted already. Default: nothing.
+    pub history: Vec<Message>,
     /// The client is the agent's owner and may override everything. Default false.
     pub trusted: bool,
     /// How long to wait for the client's initiation. Default 2 s.
@@ -181,6 +189,7 @@ impl Default for Options {
             journal: None,
             transfer: None,
             files: None,
+            history: Vec::new(),
             trusted: false,
             initiation_wait: Duration::from_secs(2),
             lead: Duration::from_secs(1),

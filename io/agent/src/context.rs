@@ -12,6 +12,9 @@ pub const RE_ENGAGE: &str =
 /// What a call is worth while its tool has not answered.
 const UNANSWERED: &str = "No result yet.";
 
+/// Replies of an earlier conversation; those of this one count from 1.
+const EARLIER: ReplyId = ReplyId(0);
+
 /// Pictures that an llm is shown again with every reply.
 const MOST_SHOWN: usize = 10;
 
@@ -55,6 +58,47 @@ pub(crate) struct ToolResult {
 }
 
 impl Context {
+    /// The memory of somebody who goes on with a conversation. Results without a call are left out.
+    pub(crate) fn after(history: &[Message]) -> Self {
+        let mut context = Self::default();
+        for message in history {
+            match message {
+                Message::User(text) => context.user(text),
+                Message::Seen { text, images } => {
+                    images.iter().cloned().for_each(|image| context.show(image));
+                    context.user(text);
+                }
+                Message::Agent { text, calls } => context.entries.push(Entry::Agent {
+                    reply: EARLIER,
+                    text: text.clone(),
+                    calls: calls
+                        .iter()
+                        .map(|call| Call {
+                            call: call.clone(),
+                            result: None,
+                        })
+                        .collect(),
+                    over: true,
+                }),
+                Message::Tool {
+                    call_id,
+                    result,
+                    is_error,
+                    ..
+                } => {
+                    let result = ToolResult {
+                        text: result.clone(),
+                        is_error: *is_error,
+                    };
+                    context.answered(EARLIER, call_id, result);
+                }
+                Message::Context(text) => context.note(None, text.clone()),
+                _ => {}
+            }
+        }
+        context
+    }
+
     /// The user's turn.
     pub(crate) fn user(&mut self, text: &str) {
         self.entries.push(Entry::User {
@@ -223,6 +267,37 @@ mod tests {
                 }
             ]
         );
+    }
+
+    #[test]
+    fn what_was_said_before_is_remembered() {
+        let history = [
+            Message::User("is it open?".to_owned()),
+            Message::Agent {
+                text: String::new(),
+                calls: vec![ToolCall {
+                    id: "a".to_owned(),
+                    name: "hours".to_owned(),
+                    arguments: json!({}),
+                }],
+            },
+            Message::Tool {
+                call_id: "a".to_owned(),
+                name: "hours".to_owned(),
+                result: "nine to six".to_owned(),
+                is_error: false,
+            },
+            Message::Context("rain".to_owned()),
+            Message::Agent {
+                text: "Until six.".to_owned(),
+                calls: vec![],
+            },
+        ];
+        let mut context = Context::after(&history);
+        assert_eq!(context.messages(), history);
+        context.begin(ReplyId(1));
+        context.over(ReplyId(1), Some(""));
+        assert_eq!(context.messages(), history);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Tools that answer without running, because the client asked for that.
 
 use protocol::agents::{MockFallback, MockingStrategy, ToolMockConfig};
-use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::config::{Mock, MockCondition};
+use crate::config::Mock;
 
 /// What a call of `name` answers. None: the tool runs.
 pub(crate) fn answer(
@@ -24,40 +23,13 @@ pub(crate) fn answer(
     let fits = |mock: &&Mock| {
         mock.parameter_conditions
             .iter()
-            .all(|one| holds(one, arguments))
+            .all(|one| one.holds(arguments))
     };
     match mocks.iter().find(fits) {
         Some(mock) if mock.is_error => Some(Err(mock.mock_result.clone())),
         Some(mock) => Some(Ok(mock.mock_result.clone())),
         None if wanted.fallback_strategy == MockFallback::CallRealTool => None,
         None => Some(Err(format!("No mock of the tool {name} fits this call."))),
-    }
-}
-
-fn holds(condition: &MockCondition, arguments: &Value) -> bool {
-    let value = condition
-        .path
-        .split('.')
-        .filter(|name| !name.is_empty())
-        .try_fold(arguments, |value, name| match value {
-            Value::Array(items) => items.get(name.parse::<usize>().ok()?),
-            _ => value.get(name),
-        });
-    let Some(value) = value else {
-        return false;
-    };
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let field = |name: &str| condition.eval.get(name).and_then(Value::as_str);
-    match field("type") {
-        Some("anything") => true,
-        Some("exact") => field("expected_value") == Some(&text),
-        Some("regex") => field("pattern")
-            .and_then(|pattern| Regex::new(pattern).ok())
-            .is_some_and(|pattern| pattern.is_match(&text)),
-        _ => false,
     }
 }
 

@@ -178,8 +178,14 @@ impl Mixer {
             .len()
             .min(right.len())
             .max(ahead.saturating_sub(patience));
+        let of_both = count.min(left.len()).min(right.len());
         let mut frames = Vec::with_capacity(count * 2);
-        for _ in 0..count {
+        frames.extend(
+            left.drain(..of_both)
+                .zip(right.drain(..of_both))
+                .flat_map(|(left, right)| [left, right]),
+        );
+        for _ in of_both..count {
             frames.push(left.pop_front().unwrap_or(0));
             frames.push(right.pop_front().unwrap_or(0));
         }

@@ -106,6 +106,8 @@ pub(crate) struct Session {
     deaf: Option<(ErrorType, String)>,
     /// The `end_call` under way: its name and id.
     ending_call: Option<(String, String)>,
+    /// What was heard of a reply that is just ending.
+    correction: Option<(ReplyId, String, String)>,
     /// What an agent that has just taken over says first.
     next_words: Option<String>,
     /// Keys that sound when their call has been answered.
@@ -191,10 +193,15 @@ async fn run(
         },
         &wishes,
     );
-    let plan = match plan {
+    let mut plan = match plan {
         Ok(plan) => plan,
         Err(refusal) => return refuse(&link, id, refusal, options.slow_edge).await,
     };
+    if !options.history.is_empty() {
+        // Whoever has talked already does not begin with a greeting.
+        plan.first_message.clear();
+        plan.turn.greets = false;
+    }
     let hearing = if plan.text_only {
         None
     } else {
@@ -220,7 +227,7 @@ async fn run(
         calls: BTreeMap::new(),
         next_call: ToolCallId(1),
         running: JoinSet::new(),
-        context: Context::default(),
+        context: Context::after(&options.history),
         track: Track::default(),
         plays_until: now,
         paused: None,
@@ -242,6 +249,7 @@ async fn run(
         fatal: None,
         deaf: None,
         ending_call: None,
+        correction: None,
         next_words: None,
         next_keys: None,
         mocks: wishes.tool_mock_config.unwrap_or_default(),

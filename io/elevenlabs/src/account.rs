@@ -8,12 +8,13 @@ use std::{
 
 use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, Response, Url, header::HeaderMap};
+use rustls::ClientConfig;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    ApiError, ApiKey, Region, Said,
+    ApiError, ApiKey, Authorities, Region, Said,
     http::{self, TlsTrouble, describe},
     multipart::Form,
     retry,
@@ -41,6 +42,8 @@ pub struct Settings {
     ///
     /// Needs a plan that offers it; others refuse the request.
     pub zero_retention: bool,
+    /// Whose certificates are trusted, over HTTP and sockets. Default: the public authorities.
+    pub authorities: Authorities,
 }
 
 impl Default for Settings {
@@ -52,6 +55,7 @@ impl Default for Settings {
             timeout: Duration::from_mins(4),
             retries: 2,
             zero_retention: false,
+            authorities: Authorities::public(),
         }
     }
 }
@@ -82,6 +86,7 @@ pub struct Account(Arc<Inner>);
 
 struct Inner {
     http: reqwest::Client,
+    tls: Arc<ClientConfig>,
     base: Url,
     settings: Settings,
 }
@@ -107,9 +112,11 @@ impl Account {
         {
             return Err(SettingsError::Key);
         }
-        let http = http::client().map_err(SettingsError::Tls)?;
+        let tls = settings.authorities.tls().map_err(SettingsError::Tls)?;
+        let http = http::client_with(tls.clone()).map_err(SettingsError::Tls)?;
         Ok(Self(Arc::new(Inner {
             http,
+            tls: Arc::new(tls),
             base,
             settings,
         })))
@@ -118,6 +125,11 @@ impl Account {
     /// The key, if there is one.
     pub fn api_key(&self) -> Option<&ApiKey> {
         self.0.settings.api_key.as_ref()
+    }
+
+    /// TLS for sockets, with the authorities of the settings.
+    pub fn tls(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0.tls)
     }
 
     /// Where it lives.

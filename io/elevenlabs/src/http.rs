@@ -1,26 +1,20 @@
 //! One way to speak HTTP and TLS, for everything that calls a vendor.
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{error::Error, io, time::Duration};
 
-use rustls::{CertificateError, ClientConfig, RootCertStore, crypto::ring};
+use rustls::{CertificateError, ClientConfig};
+
+use crate::Authorities;
 
 /// How long to wait for a connection. Names, TCP and TLS together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Our TLS: rustls over ring, Mozilla's roots.
-///
-/// Given explicitly wherever TLS is spoken, so that a library user needs no process-wide provider.
+/// [`Authorities::tls`] of the public authorities.
 ///
 /// # Errors
 /// Fails only when the TLS backend cannot be set up, with the library's words.
 pub fn tls() -> Result<ClientConfig, String> {
-    let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(tls)
+    Authorities::public().tls()
 }
 
 /// A client with [`tls`]. Cheap to clone; one connection pool behind all clones.
@@ -28,8 +22,13 @@ pub fn tls() -> Result<ClientConfig, String> {
 /// # Errors
 /// Fails only when the TLS backend cannot be set up, with the library's words.
 pub fn client() -> Result<reqwest::Client, String> {
+    client_with(tls()?)
+}
+
+/// A client with a TLS of one's own.
+pub(crate) fn client_with(tls: ClientConfig) -> Result<reqwest::Client, String> {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls()?)
+        .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
         .user_agent(concat!("duologue/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -73,7 +72,7 @@ impl TlsTrouble {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::Untrusted => {
-                "if a proxy opens what this machine sends, let it pass this host; a server of one's own needs a certificate of a public authority, or plain http:// within this machine"
+                "a server of one's own, or a proxy that opens what this machine sends, needs a certificate of a public authority or of one that is trusted here (DUOLOGUE_CA_FILE, or `authorities` of the account's settings)"
             }
             Self::OutOfDate => {
                 "check this machine's clock; if it is right, the server's certificate has to be renewed"

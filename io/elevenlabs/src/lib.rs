@@ -25,6 +25,7 @@
 
 mod account;
 mod agents;
+mod authorities;
 mod batch_calls;
 mod calls;
 mod conversations;
@@ -50,6 +51,7 @@ pub mod webhook;
 
 pub use account::{Account, Settings, SettingsError};
 pub use agents::{Agent, AgentSummary, Agents, AgentsQuery};
+pub use authorities::{Authorities, AuthoritiesError};
 pub use batch_calls::{BatchCall, BatchCalls, NewBatchCall, Recipient};
 pub use calls::{OutboundCall, PlacedCall, RegisteredCall};
 pub use conversations::{

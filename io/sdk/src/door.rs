@@ -94,6 +94,7 @@ impl Door {
             url: &url,
             key,
             subprotocol,
+            tls: self.account.tls(),
         };
         let socket = WebSocket::open(address, self.connect_timeout, self.liveness).await?;
         Ok((socket, url))

@@ -15,6 +15,7 @@ use elevenlabs::{
 };
 use futures_util::{Sink, Stream};
 use protocol::agents::{ClientEvent, CloseCode, DecodeError, ServerEvent};
+use rustls::ClientConfig;
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep_until, timeout},
@@ -69,6 +70,8 @@ pub(crate) struct Address<'a> {
     pub(crate) key: Option<&'a ApiKey>,
     /// Whether the agents' subprotocol is offered.
     pub(crate) subprotocol: bool,
+    /// For `wss`.
+    pub(crate) tls: Arc<ClientConfig>,
 }
 
 /// One connection to an agent.
@@ -376,8 +379,7 @@ async fn upgrade(
     // Without it small messages may wait; with an error they do.
     let _ = tcp.set_nodelay(true);
     let connector = if is_secure {
-        let tls = http::tls().map_err(|reason| tls(host, TlsTrouble::Other, reason))?;
-        Connector::Rustls(Arc::new(tls))
+        Connector::Rustls(Arc::clone(&address.tls))
     } else {
         Connector::Plain
     };

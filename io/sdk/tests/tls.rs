@@ -5,17 +5,35 @@
 
 #[path = "common/certificate.rs"]
 mod certificate;
+mod common;
+#[path = "common/house.rs"]
+mod house;
 
 use std::{sync::Arc, time::Duration};
 
-use duologue::{Account, Agents, ApiKey, ConnectError, TlsTrouble, account};
-use rustls::{ServerConfig, crypto::ring::default_provider};
-use tokio::net::TcpListener;
+use certificate::Issuer;
+use common::until;
+use duologue::{
+    Access, Account, Agents, ApiKey, ConnectError, Event, TlsTrouble,
+    account::{self, Authorities},
+    wire::ServerEvent,
+};
+use rustls::{
+    ServerConfig,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+};
 use tokio_rustls::TlsAcceptor;
 
-/// A server at `localhost` with a certificate good between two years.
-async fn server(from: u32, to: u32) -> u16 {
-    let (certificate, key) = certificate::self_signed(from, to);
+/// Somewhere at `localhost` with this certificate: what comes is carried to `behind`, or dropped.
+async fn secured(
+    (certificate, key): (CertificateDer<'static>, PrivateKeyDer<'static>),
+    behind: Option<String>,
+) -> u16 {
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -27,8 +45,15 @@ async fn server(from: u32, to: u32) -> u16 {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move { drop(acceptor.accept(socket).await) });
+            let (acceptor, behind) = (acceptor.clone(), behind.clone());
+            tokio::spawn(async move {
+                let accepted = acceptor.accept(socket).await;
+                if let (Ok(mut near), Some(behind)) = (accepted, behind) {
+                    let mut far = TcpStream::connect(behind).await.unwrap();
+                    // However it ends: whoever was there has gone.
+                    let _ = copy_bidirectional(&mut near, &mut far).await;
+                }
+            });
         }
     });
     port
@@ -50,7 +75,7 @@ async fn refusal(url: &str, key: Option<&str>) -> ConnectError {
 }
 
 async fn check(from: u32, to: u32, expected: TlsTrouble, words: &str) {
-    let port = server(from, to).await;
+    let port = secured(certificate::self_signed(from, to), None).await;
     for key in [None, Some("sk_hush")] {
         let error = refusal(&format!("https://localhost:{port}"), key).await;
         assert!(
@@ -84,5 +109,61 @@ async fn a_clock_that_is_wrong_shows_in_certificates_of_other_times() {
         TlsTrouble::OutOfDate,
         "check this machine's clock",
     )
+    .await;
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_once_it_is_named() {
+    let house = house::serve("dk_right").await;
+    let behind = house.trim_start_matches("http://").to_owned();
+    let issuer = Issuer::new();
+    let port = secured(issuer.issue(), Some(behind)).await;
+    let url = format!("https://localhost:{port}");
+    let agents = |authorities: Authorities| {
+        let settings = account::Settings {
+            api_key: Some(ApiKey::new("dk_right")),
+            base_url: Some(url.clone()),
+            authorities,
+            ..account::Settings::default()
+        };
+        Agents::new(Account::new(settings).unwrap())
+    };
+
+    // Somebody else's word is worth nothing.
+    let stranger = Authorities::public().and_pem(Issuer::new().pem().as_bytes());
+    for authorities in [Authorities::public(), stranger.unwrap()] {
+        let refused = agents(authorities)
+            .conversation("assistant")
+            .connect()
+            .await;
+        assert!(
+            matches!(
+                refused,
+                Err(ConnectError::Tls {
+                    trouble: TlsTrouble::Untrusted,
+                    ..
+                })
+            ),
+            "{refused:?}"
+        );
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, issuer.pem()).unwrap();
+    let trusted = agents(Authorities::public().and_file(&file).unwrap());
+    // REST: the agent's settings. The socket: the conversation.
+    let agent = trusted.account().agents().get("assistant").await.unwrap();
+    assert!(!agent.name.is_empty());
+    let mut conversation = trusted
+        .conversation("assistant")
+        .access(Access::Key)
+        .text_only()
+        .connect()
+        .await
+        .unwrap();
+    until(&mut conversation, |event| {
+        matches!(event, Event::Event(ServerEvent::AgentResponse { .. }))
+    })
     .await;
 }

@@ -17,12 +17,12 @@ use serde_json::{Map, Value, json};
 use self::folder::AgentFolder;
 pub(crate) use self::{
     merge::merge,
-    page::PageQuery,
+    page::{Page, PageQuery},
     tools::{add_tools, prompt_of},
 };
 use crate::{
     Problem, ids,
-    shelf::{Kind, Shelf},
+    shelf::{Kind, Shelf, storage},
 };
 
 /// An agent as a conversation finds it.
@@ -253,6 +253,11 @@ impl Registry {
         })
     }
 
+    /// Where what is made over REST is kept.
+    pub(crate) fn shelf(&self) -> Arc<dyn Shelf> {
+        Arc::clone(&self.shelf)
+    }
+
     /// The agent with this id.
     pub fn get(&self, id: &str) -> Option<Arc<StoredAgent>> {
         let created = self.created.read().unwrap_or_else(PoisonError::into_inner);
@@ -379,6 +384,12 @@ impl Registry {
             .cloned()
     }
 
+    /// The name of a tool by its id. System tools have no id but their name.
+    pub(crate) fn tool_name(&self, id: &str) -> String {
+        let tool = self.tool(id);
+        tool.map_or_else(|| id.to_owned(), |tool| tool.name().to_owned())
+    }
+
     pub(crate) fn tools(&self) -> Vec<Arc<StoredTool>> {
         self.tools
             .read()
@@ -444,11 +455,6 @@ impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} agents", self.all().len())
     }
-}
-
-fn storage(error: &io::Error) -> Problem {
-    tracing::error!(%error, "the data folder cannot be written");
-    Problem::storage("The server could not keep this. Nothing was changed.")
 }
 
 /// What of an agent can be told to be wrong before it is called.

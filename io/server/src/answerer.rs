@@ -1,11 +1,12 @@
 //! Who answers.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
+use agent::Recorder;
 use protocol::agents::{
     ClientEvent, CloseCode, EnclaveSetup, ErrorEvent, ErrorType, Initiation, ServerEvent,
 };
-use providers::llm::Llm;
+use providers::llm::{Llm, Message};
 use tokio::sync::mpsc;
 
 use crate::{Registry, StoredAgent};
@@ -43,6 +44,25 @@ pub struct Call {
     pub initiation: Box<Initiation>,
     /// The caller owns the agent and may override everything.
     pub trusted: bool,
+    /// Set where the agent is only tried out: nothing is kept of such a conversation.
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// What is special about a conversation that only tries an agent out.
+#[derive(Clone)]
+pub struct Rehearsal {
+    /// What was said before. The agent goes on from there and does not greet; empty: it begins.
+    pub history: Vec<Message>,
+    /// Who is told what happens.
+    pub watcher: Arc<dyn Recorder>,
+}
+
+impl fmt::Debug for Rehearsal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rehearsal")
+            .field("history", &self.history)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A conversation that has begun: the caller's end of it.

@@ -1,6 +1,7 @@
 //! `/v1/convai/conversation`: one socket, one conversation.
 
 mod door;
+mod kept;
 mod opening;
 mod self_hosted;
 mod socket;

@@ -2,7 +2,12 @@
 
 mod cors;
 
-use std::{io, net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Router,
@@ -25,7 +30,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Answerer, Judge, Origin, Problem, Records, Registry, Settings, StoredAgent, Workers,
-    access::Origins, admission::Admission, conversation, ids, rest, signature::Signer,
+    access::Origins, admission::Admission, agent_tests::AgentTests, conversation, ids, rest,
+    signature::Signer,
 };
 
 /// Everything the routes need.
@@ -36,6 +42,10 @@ pub(crate) struct House {
     pub(crate) answerer: Arc<dyn Answerer>,
     pub(crate) signer: Signer,
     pub(crate) admission: Arc<Admission>,
+    /// Places for conversations that only try an agent out.
+    pub(crate) rehearsals: Arc<Semaphore>,
+    /// Agents' tests, and how they went.
+    pub(crate) tests: AgentTests,
     /// Who keeps conversations. None: nobody.
     pub(crate) records: Option<Records>,
     /// When this server came up, in seconds since 1970.
@@ -46,6 +56,21 @@ pub(crate) struct House {
     pub(crate) closing: CancellationToken,
     /// Running conversations end now.
     pub(crate) closed: CancellationToken,
+}
+
+/// So many conversations that only try an agent out are held at once.
+const REHEARSALS: usize = 8;
+/// How long a request waits for one of them to end.
+const REHEARSAL_WAIT: Duration = Duration::from_secs(10);
+
+impl House {
+    /// A place for a conversation that only tries an agent out.
+    pub(crate) async fn rehearsal(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        match timeout(REHEARSAL_WAIT, Arc::clone(&self.rehearsals).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(Problem::too_many()),
+        }
+    }
 }
 
 /// A connection's place among all connections.
@@ -70,6 +95,9 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// What was kept by an earlier run cannot be read.
+    #[error("could not read what is kept in the data folder")]
+    Data(#[source] io::Error),
     /// Other machines could call it, and nobody would be asked who they are.
     #[error("a server on {address}, which other machines can reach, needs at least one API key")]
     Open {
@@ -108,6 +136,10 @@ impl Server {
                 limits.conversations,
                 limits.conversations_per_key,
             )),
+            rehearsals: Arc::new(Semaphore::new(REHEARSALS)),
+            tests: AgentTests::open(registry.shelf())
+                .await
+                .map_err(BindError::Data)?,
             records: None,
             started: now(),
             calls: TaskTracker::new(),
@@ -150,6 +182,7 @@ impl Server {
                 )
                 .ok()
         });
+        crate::agent_tests::resume(&house);
         let service = TowerToHyperService::new(routes(&house));
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new())

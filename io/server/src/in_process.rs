@@ -138,6 +138,16 @@ impl InProcess {
     /// The options of this call, with those who keep it.
     fn options(&self, call: &Call) -> Options {
         let mut options = self.options.clone();
+        if let Some(rehearsal) = &call.rehearsal {
+            return Options {
+                history: rehearsal.history.clone(),
+                recorder: Arc::clone(&rehearsal.watcher),
+                journal: None,
+                // Whoever reads waits gladly, and fillers are no answers.
+                soft_timeout: None,
+                ..options
+            };
+        }
         if let Some(records) = &self.records {
             let kept = records.begin(&Beginning {
                 conversation: &call.conversation_id,

@@ -125,6 +125,17 @@ impl Problem {
         .at("tool_id")
     }
 
+    /// What is not there, for resources without a code of their own.
+    pub(crate) fn none_of(what: &str, id: &str, param: &'static str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "not_found",
+            format!("There is no {what} with the id {id}."),
+        )
+        .at(param)
+    }
+
     pub(crate) fn no_conversation(id: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -156,13 +167,7 @@ impl Problem {
     }
 
     pub(crate) fn no_webhook(id: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "not_found",
-            format!("There is no webhook with the id {id}."),
-        )
-        .at("webhook_id")
+        Self::none_of("webhook", id, "webhook_id")
     }
 
     pub(crate) fn too_early(message: impl Into<String>) -> Self {
@@ -229,13 +234,7 @@ impl Problem {
     }
 
     pub(crate) fn no_secret(id: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "not_found",
-            format!("There is no secret with the id {id}."),
-        )
-        .at("secret_id")
+        Self::none_of("secret", id, "secret_id")
     }
 
     pub(crate) fn bad_format(message: impl Into<String>) -> Self {

@@ -22,9 +22,11 @@ use store::{Ended, NewJob, Prices, Store, StoreError, Whole};
 use tokio::sync::Notify;
 
 pub use account::Model;
+pub(crate) use analysis::{Questions, answer, no_answer, object_in, transcript_text};
 pub(crate) use delivery::{last_failure, recording};
 pub(crate) use hooks::{SETTINGS, WEBHOOK};
 pub use policy::Policy;
+pub(crate) use view::transcript;
 pub use view::{conversation as conversation_view, summary as summary_view};
 pub use work::{Judge, Workers, drain};
 
@@ -122,6 +124,11 @@ impl Records {
     /// The store behind it.
     pub fn store(&self) -> &Store {
         &self.shared.store
+    }
+
+    /// Whether anything is kept of conversations.
+    pub(crate) fn keeps(&self) -> bool {
+        self.shared.keep
     }
 
     /// Keeps other prices from now on.

@@ -1,15 +1,18 @@
 //! The REST that the SDKs need to start.
 
 mod account;
+mod agent_tests;
 mod agents;
 mod body;
 mod conversations;
 mod knowledge;
+mod list;
 mod scribe;
 mod secrets;
 mod simulate;
 mod start;
 mod stt;
+mod test_invocations;
 mod tools;
 mod tts;
 mod tts_socket;
@@ -38,6 +41,8 @@ pub(crate) fn routes() -> Router<Arc<House>> {
         .merge(secrets::routes())
         .merge(widget::routes())
         .merge(simulate::routes())
+        .merge(agent_tests::routes())
+        .merge(test_invocations::routes())
 }
 
 /// What agents can do and know here.

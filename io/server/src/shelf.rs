@@ -1,5 +1,7 @@
 //! Where documents that were made over REST are kept.
 
+mod collection;
+
 use std::{
     fs,
     future::Future,
@@ -9,6 +11,8 @@ use std::{
 };
 
 use serde_json::Value;
+
+pub(crate) use self::collection::{Collection, storage};
 
 /// A shelf's answer, later.
 pub type Kept<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
@@ -23,6 +27,12 @@ pub enum Kind {
     Tool,
     /// A secret, with its value: what keeps it must keep it from others.
     Secret,
+    /// A test of agents.
+    Test,
+    /// A folder of tests.
+    TestFolder,
+    /// Tests that were run, and how they went.
+    TestInvocation,
 }
 
 /// Keeps JSON documents by kind and id, whole and unchanged. A document that was put survives a crash right after.
@@ -69,6 +79,9 @@ impl Folder {
             Kind::Agent => "agents",
             Kind::Tool => "tools",
             Kind::Secret => "secrets",
+            Kind::Test => "tests",
+            Kind::TestFolder => "test-folders",
+            Kind::TestInvocation => "test-invocations",
         })
     }
 }

@@ -1,4 +1,5 @@
-//! What sound costs: one chunk through a codec, 20 ms through the resampler, a minute of WAV, a long reply's ledger.
+//! What sound costs: one chunk through a codec, 20 ms through the resampler, 20 ms of melody, a minute of WAV, a long
+//! reply's ledger.
 
 #![allow(
     clippy::expect_used,
@@ -8,7 +9,7 @@
 use std::{hint::black_box, io::Cursor, num::NonZeroU16, time::Duration};
 
 use audio::{
-    Format, Moment, Resampler, SampleRate,
+    Format, Melody, Moment, Resampler, SampleRate,
     playout::{Chunk, Ledger},
     wav,
 };
@@ -59,6 +60,15 @@ fn resample(c: &mut Criterion) {
     }
 }
 
+fn melody(c: &mut Criterion) {
+    // A voice's buzz, or the search for its pitch would not be worth the name.
+    let piece: Vec<i16> = (0..320).map(|i| (i % 128 * 100 - 6_400) as i16).collect();
+    let mut melody = Melody::new(SampleRate::HZ_16000);
+    c.bench_function("melody, 20 ms of speech", |b| {
+        b.iter(|| melody.push(black_box(&piece), true));
+    });
+}
+
 fn wav_read(c: &mut Criterion) {
     let stereo = NonZeroU16::MIN.saturating_add(1);
     let minute = noise(48_000 * 60 * 2);
@@ -100,5 +110,5 @@ fn playout(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, codec, resample, wav_read, playout);
+criterion_group!(benches, codec, resample, melody, wav_read, playout);
 criterion_main!(benches);

@@ -2,8 +2,10 @@
 
 /// From a float, where ±1.0 is full scale. Beyond is clipped; what is no number is silence.
 pub fn from_f32(sample: f32) -> i16 {
-    // The cast saturates, and makes NaN zero.
-    (sample * 32_768.0).round() as i16
+    // Half is added and the rest cut off, which unlike `round` needs no call where a processor's oldest instructions must
+    // do. Twice the precision keeps the sum exact. The cast saturates, and makes NaN zero.
+    let scaled = f64::from(sample) * 32_768.0;
+    (scaled + 0.5f64.copysign(scaled)) as i16
 }
 
 /// To a float between -1.0 and 1.0 (exclusive).

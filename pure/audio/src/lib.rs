@@ -13,6 +13,7 @@ mod moment;
 pub mod playout;
 mod rate;
 mod resample;
+mod sums;
 pub mod wav;
 
 pub use format::{Codec, Decoder, Format, UnknownFormat};

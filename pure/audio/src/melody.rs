@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::SampleRate;
+use crate::{SampleRate, sums::sum_of_products};
 
 /// Pitch is looked for at this rate: voices are below 500 Hz.
 const INNER: usize = 4_000;
@@ -73,7 +73,7 @@ struct Point {
 pub struct Melody {
     /// So many samples become one inner one.
     factor: usize,
-    sum: f32,
+    sum: i32,
     count: usize,
     /// The mean before, which makes the decimation smoother.
     before: f32,
@@ -94,7 +94,7 @@ impl Melody {
     pub fn new(rate: SampleRate) -> Self {
         Self {
             factor: (rate.hz() as usize / INNER).max(1),
-            sum: 0.0,
+            sum: 0,
             count: 0,
             before: 0.0,
             direct: 0.0,
@@ -110,14 +110,17 @@ impl Melody {
     /// Takes in the next piece, of any length. `speech`: whether the vad takes it for speech; what is not only keeps
     /// time.
     pub fn push(&mut self, samples: &[i16], speech: bool) {
-        for sample in samples {
-            self.sum += f32::from(*sample) / 32_768.0;
-            self.count += 1;
+        let mut rest = samples;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.len().min(self.factor - self.count));
+            rest = after;
+            self.sum += piece.iter().copied().map(i32::from).sum::<i32>();
+            self.count += piece.len();
             if self.count < self.factor {
-                continue;
+                return;
             }
-            let mean = self.sum / self.factor as f32;
-            (self.sum, self.count) = (0.0, 0);
+            let mean = self.sum as f32 / (self.factor as f32 * 32_768.0);
+            (self.sum, self.count) = (0, 0);
             let smooth = 0.5 * (mean + self.before);
             self.before = mean;
             self.direct += 0.05 * (smooth - self.direct);
@@ -138,7 +141,7 @@ impl Melody {
     fn point(&mut self) {
         let sound = &self.inner[self.inner.len() - SPAN..];
         let latest = &sound[SPAN - HOP..];
-        let power = latest.iter().map(|s| s * s).sum::<f32>() / HOP as f32;
+        let power = sum_of_products(latest, latest) / HOP as f32;
         let decibels = 10.0 * power.max(1e-10).log10();
         self.loudest = (self.loudest - FORGOTTEN_DB).max(decibels);
         let pitch = if self.is_near(decibels) {
@@ -200,21 +203,18 @@ impl Melody {
 /// autocorrelation).
 fn pitch(sound: &[f32]) -> Option<f32> {
     let latest = &sound[LONGEST..];
-    let own: f32 = latest.iter().map(|s| s * s).sum();
+    let own = sum_of_products(latest, latest);
     if own < 1e-6 {
         return None;
     }
     let mut alike = [0.0f32; LONGEST + 1];
-    let mut energy: f32 = sound[LONGEST - SHORTEST + 1..][..WINDOW]
-        .iter()
-        .map(|s| s * s)
-        .sum();
+    let before = &sound[LONGEST - SHORTEST + 1..][..WINDOW];
+    let mut energy = sum_of_products(before, before);
     for (lag, alike) in alike.iter_mut().enumerate().skip(SHORTEST) {
         let from = LONGEST - lag;
         let (enters, leaves) = (sound[from], sound[from + WINDOW]);
         energy += enters * enters - leaves * leaves;
-        let product: f32 = latest.iter().zip(&sound[from..]).map(|(a, b)| a * b).sum();
-        *alike = product / (own * energy.max(1e-9)).sqrt();
+        *alike = sum_of_products(latest, &sound[from..]) / (own * energy.max(1e-9)).sqrt();
     }
     let best = alike.iter().copied().fold(0.0, f32::max);
     if best < VOICED {

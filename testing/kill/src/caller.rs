@@ -27,7 +27,7 @@ pub(crate) struct Ledger {
     pub(crate) killed: Instant,
 }
 
-/// A turn the caller knows to be over.
+/// A turn the caller was told to be over.
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) role: &'static str,
@@ -76,7 +76,7 @@ async fn one(
     let metadata = hear(&mut socket, "conversation_initiation_metadata").await?;
     let event = &metadata["conversation_initiation_metadata_event"];
     ledger.id = event["conversation_id"].as_str().map(str::to_owned);
-    ledger.turns.push(answer(&mut socket).await?);
+    until_answered(&mut socket, ledger).await?;
     for _ in 0..=chance.below(4) {
         let (a, b) = (2 + chance.below(18), 2 + chance.below(18));
         let text = format!("What is {a} times {b}?");
@@ -85,14 +85,8 @@ async fn one(
             &json!({ "type": "user_message", "text": text }),
         )
         .await?;
-        let answered = answer(&mut socket).await?;
+        until_answered(&mut socket, ledger).await?;
         said.fetch_add(1, Ordering::Relaxed);
-        ledger.turns.push(Turn {
-            role: "user",
-            text,
-            at: answered.at,
-        });
-        ledger.turns.push(answered);
         if chance.below(3) == 0 {
             tokio::time::sleep(Duration::from_millis(chance.below(200))).await;
         }
@@ -104,14 +98,26 @@ async fn one(
     Some(())
 }
 
-async fn answer(socket: &mut Socket) -> Option<Turn> {
-    let said = hear(socket, "agent_response").await?;
-    let text = said["agent_response_event"]["agent_response"].as_str()?;
-    Some(Turn {
-        role: "agent",
-        text: text.to_owned(),
-        at: Instant::now(),
-    })
+/// Writes down who has had a turn, until the agent has.
+async fn until_answered(socket: &mut Socket, ledger: &mut Ledger) -> Option<()> {
+    loop {
+        let said = next(socket).await?;
+        let (role, text) = match said["type"].as_str() {
+            Some("agent_response") => ("agent", &said["agent_response_event"]["agent_response"]),
+            Some("user_transcript") => {
+                ("user", &said["user_transcription_event"]["user_transcript"])
+            }
+            _ => continue,
+        };
+        ledger.turns.push(Turn {
+            role,
+            text: text.as_str()?.to_owned(),
+            at: Instant::now(),
+        });
+        if role == "agent" {
+            return Some(());
+        }
+    }
 }
 
 async fn say(socket: &mut Socket, message: &Value) -> Option<()> {
@@ -120,17 +126,26 @@ async fn say(socket: &mut Socket, message: &Value) -> Option<()> {
 
 async fn hear(socket: &mut Socket, kind: &str) -> Option<Value> {
     loop {
+        let said = next(socket).await?;
+        if said["type"] == kind {
+            return Some(said);
+        }
+    }
+}
+
+/// The next message, with pings answered.
+async fn next(socket: &mut Socket) -> Option<Value> {
+    loop {
         let message = timeout(PATIENCE, socket.next()).await.ok()??.ok()?;
         let Ok(text) = message.to_text() else {
             continue;
         };
         let said: Value = serde_json::from_str(text).unwrap_or_default();
-        if said["type"] == kind {
+        if said["type"] != "ping" {
             return Some(said);
         }
-        if said["type"] == "ping" {
-            let id = &said["ping_event"]["event_id"];
-            say(socket, &json!({ "type": "pong", "event_id": id })).await?;
-        }
+        let id = &said["ping_event"]["event_id"];
+        // Nobody reads it any more when it cannot be sent, and what was sent before may still be read.
+        let _ = say(socket, &json!({ "type": "pong", "event_id": id })).await;
     }
 }

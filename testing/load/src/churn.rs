@@ -41,10 +41,10 @@ pub struct Churn {
 ///
 /// # Errors
 /// When the server cannot be started or a conversation breaks.
-pub async fn churn(count: usize, pinned: bool) -> anyhow::Result<Churn> {
+pub async fn churn(count: usize, core: Option<usize>) -> anyhow::Result<Churn> {
     let sentences = sentences().await?;
     let lines = Line::ALL.map(|line| repertoire(line, &sentences));
-    let house = House::open(pinned).await?;
+    let house = House::open(core).await?;
     batch(house.address, &lines, WARM_UP.min(count)).await?;
     let begun = cpu(house.pid)?;
     let mut readings = vec![(0.0, resident(house.pid)? as f64)];

@@ -35,30 +35,36 @@ struct Arguments {
     /// Leave both processes on whatever core there is. For tests.
     #[arg(long)]
     unpinned: bool,
-    /// Be the server.
+    /// Be the server, on this core if there is one.
     #[arg(long, hide = true)]
     serve: bool,
+    #[arg(long, hide = true, requires = "serve")]
+    core: Option<usize>,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let cores = load::core_count();
-    let own = if arguments.serve || arguments.speakers.is_some() {
-        cores.saturating_sub(1)
+    // To be asked before this process is pinned: afterwards there is one.
+    let last = (!arguments.unpinned).then(|| load::core_count().saturating_sub(1));
+    let own = if arguments.serve {
+        arguments.core
+    } else if arguments.speakers.is_some() {
+        last
     } else {
-        0
+        last.map(|_| 0)
     };
-    if !arguments.unpinned {
+    if let Some(own) = own {
         load::pin(own).context("could not pin this process to a core; --unpinned goes without")?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtime")?;
-    runtime.block_on(run(&arguments))
+    runtime.block_on(run(&arguments, last))
 }
 
-async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+/// `core` is the server's.
+async fn run(arguments: &Arguments, core: Option<usize>) -> anyhow::Result<ExitCode> {
     if arguments.serve {
         load::serve().await?;
         return Ok(ExitCode::SUCCESS);
@@ -69,17 +75,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(count) = arguments.churn {
-        let figures = load::churn(count, !arguments.unpinned).await?;
+        let figures = load::churn(count, core).await?;
         show(arguments.json, &figures.to_json(), &figures);
         return Ok(ExitCode::SUCCESS);
     }
-    let report = load::crowd(
-        arguments.sessions,
-        arguments.seconds,
-        arguments.seed,
-        !arguments.unpinned,
-    )
-    .await?;
+    let report = load::crowd(arguments.sessions, arguments.seconds, arguments.seed, core).await?;
     show(arguments.json, &report.to_json(), &report);
     Ok(if report.is_void() && !arguments.unpinned {
         ExitCode::FAILURE

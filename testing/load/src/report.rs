@@ -69,12 +69,13 @@ pub(crate) struct House {
 }
 
 impl House {
-    pub(crate) async fn open(pinned: bool) -> anyhow::Result<Self> {
+    /// On this core, or wherever the system likes.
+    pub(crate) async fn open(core: Option<usize>) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("where this program is")?;
         let mut command = Command::new(program);
         command
             .arg("--serve")
-            .args((!pinned).then_some("--unpinned"))
+            .args(core.map(|core| format!("--core={core}")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
@@ -112,14 +113,14 @@ pub async fn crowd(
     sessions: usize,
     seconds: u64,
     seed: u64,
-    pinned: bool,
+    core: Option<usize>,
 ) -> anyhow::Result<Report> {
     if sessions == 0 {
         bail!("there is nothing to measure without sessions");
     }
     let sentences = sentences().await?;
     let lines = Line::ALL.map(|line| repertoire(line, &sentences));
-    let house = House::open(pinned).await?;
+    let house = House::open(core).await?;
     let empty = resident(house.pid)?;
     let begin = Instant::now();
     let measured = begin + ARRIVAL;

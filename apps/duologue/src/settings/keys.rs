@@ -84,6 +84,13 @@ keys! {
         meaning: "folder of the recogniser's model",
         ..PLAIN
     };
+    CONTINUE = Key {
+        name: "DUOLOGUE_CONTINUE",
+        default: Some("false"),
+        one_of: &["true", "false"],
+        meaning: "whether a conversation elsewhere whose connection breaks goes on in a new one",
+        ..PLAIN
+    };
     ELEVENLABS_API_KEY = Key {
         name: "ELEVENLABS_API_KEY",
         also: &["API_KEY"],
@@ -101,6 +108,12 @@ keys! {
     ELEVENLABS_BASE_URL = Key {
         name: "ELEVENLABS_BASE_URL",
         meaning: "a server that speaks ElevenLabs' protocol, such as http://127.0.0.1:8000 (ElevenLabs itself)",
+        ..PLAIN
+    };
+    CA_FILE = Key {
+        name: "DUOLOGUE_CA_FILE",
+        also: &["SSL_CERT_FILE"],
+        meaning: "PEM file of authorities that ElevenLabs' or a server's certificate may come from, besides the public ones",
         ..PLAIN
     };
     OPENAI_API_KEY = Key {

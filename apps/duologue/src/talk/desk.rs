@@ -215,6 +215,13 @@ impl Out {
         count
     }
 
+    /// Falls silent at once.
+    fn stop(&mut self) {
+        self.speaker.stop();
+        self.under_way.clear();
+        self.handed.clear();
+    }
+
     fn learn(&mut self) {
         while let Some(event) = self.speaker.try_next() {
             match event {
@@ -296,9 +303,16 @@ impl Playout {
     pub(crate) fn stop(&mut self, last: EventId) {
         self.queue.stop(last);
         if let Some(device) = &mut self.device {
-            device.speaker.stop();
-            device.under_way.clear();
-            device.handed.clear();
+            device.stop();
+        }
+    }
+
+    /// Forgets all sound and all ids, for a new conversation.
+    pub(crate) fn renew(&mut self) {
+        self.queue = sdk::Speaker::new();
+        if let Some(device) = &mut self.device {
+            device.stop();
+            device.heard = None;
         }
     }
 

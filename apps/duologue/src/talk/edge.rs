@@ -5,7 +5,7 @@ use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use audio::{Level, Meter};
 use protocol::agents::{
     ServerEvent, Stage,
-    client::{Command, End, Output},
+    client::{Command, End, Output, Session},
 };
 use sdk::{Channel, Conversation, wav};
 use tokio::time::{Instant, sleep_until};
@@ -94,7 +94,7 @@ impl Edge {
             decoder: Decoder::new(&session.output)?,
             meters: (meter(), meter()),
             fast,
-            reports: session.server.as_ref().is_some_and(|s| s.played),
+            reports: reports(session),
             now: 0,
             input_ended: None,
             last_event: 0,
@@ -291,6 +291,7 @@ impl Edge {
     /// Does what the agent wants.
     fn react(&mut self, call: &mut Call, event: Output) -> Outcome<Option<End>> {
         let at = self.at();
+        call.note(&event);
         let show = |call: &mut Call, shown| call.view.show(at, shown);
         match event {
             Output::Play(audio) => {
@@ -321,10 +322,39 @@ impl Edge {
             Output::Event(event) => self.show(call, event)?,
             Output::Refused(refusal) => tracing::debug!(%refusal, "the agent does not take this"),
             Output::Irregular(what) => tracing::warn!(%what, "the agent broke a rule"),
+            Output::Dropped(end) => show(call, Shown::CutOff(end))?,
+            Output::Continued { session, from, .. } => {
+                self.renew(&session)?;
+                show(
+                    call,
+                    Shown::Continued {
+                        conversation: session.conversation_id,
+                        from,
+                    },
+                )?;
+            }
             Output::Ended(end) => return Ok(Some(end)),
             _ => {}
         }
         Ok(None)
+    }
+
+    /// Goes on in a new conversation. Its event ids begin again, so what is left of the old one's sound goes.
+    fn renew(&mut self, session: &Session) -> Outcome<()> {
+        self.coder = Coder::new(&session.input)?;
+        self.decoder = Decoder::new(&session.output)?;
+        self.reports = reports(session);
+        self.reported = None;
+        self.arrived.clear();
+        self.waiting_turns.clear();
+        self.speaker.renew();
+        // What the user said last may never be answered; the agent begins anew.
+        self.owes = false;
+        self.last_event = self.now;
+        if self.phase == Phase::AgentHangsUp {
+            self.phase = Phase::Open;
+        }
+        Ok(())
     }
 
     fn show(&mut self, call: &mut Call, event: ServerEvent) -> Outcome<()> {
@@ -423,4 +453,9 @@ impl Edge {
     fn at(&self) -> Duration {
         RATE.duration_of(self.now)
     }
+}
+
+/// Whether the server wants to know what was heard.
+fn reports(session: &Session) -> bool {
+    session.server.as_ref().is_some_and(|server| server.played)
 }

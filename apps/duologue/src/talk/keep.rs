@@ -27,17 +27,27 @@ pub(crate) struct Keep {
     wav: Option<wav::Writer>,
     wav_path: PathBuf,
     transcript: PathBuf,
-    journal_path: PathBuf,
-    pub(crate) journal: Journal,
+    /// Only of an agent of this machine: it is the machine's own.
+    journal: Option<(PathBuf, Journal)>,
     pub(crate) recorder: Arc<Writer>,
     writer: Option<thread::JoinHandle<io::Result<()>>>,
 }
 
 impl Keep {
+    /// Makes `folder`, in which conversations are kept.
+    pub(crate) fn prepare(folder: &Path) -> Outcome<()> {
+        fs::create_dir_all(folder).map_err(|error| failed(folder, &error))
+    }
+
     /// Makes the folder `conversation` in `folder`.
-    pub(crate) fn create(folder: &Path, conversation: &str, sound: bool) -> Outcome<Self> {
+    pub(crate) fn create(
+        folder: &Path,
+        conversation: &str,
+        sound: bool,
+        journal: bool,
+    ) -> Outcome<Self> {
         let folder = folder.join(conversation);
-        fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
+        Self::prepare(&folder)?;
         let create = |path: &Path| File::create(path).map_err(|error| failed(path, &error));
         let wav_path = folder.join("conversation.wav");
         let wav = if sound {
@@ -46,18 +56,27 @@ impl Keep {
             None
         };
         let transcript = folder.join("transcript.jsonl");
-        let journal_path = folder.join("journal.jsonl");
-        let journal = Journal::new(BufWriter::new(create(&journal_path)?));
+        let journal = if journal {
+            let path = folder.join("journal.jsonl");
+            let journal = Journal::new(BufWriter::new(create(&path)?));
+            Some((path, journal))
+        } else {
+            None
+        };
         let (recorder, writer) = Writer::start(create(&transcript)?);
         Ok(Self {
             wav,
             wav_path,
             transcript,
-            journal_path,
             journal,
             recorder: Arc::new(recorder),
             writer: Some(writer),
         })
+    }
+
+    /// The journal, if there is one.
+    pub(crate) fn journal(&self) -> Option<Journal> {
+        self.journal.as_ref().map(|(_, journal)| journal.clone())
     }
 
     /// Keeps a frame of both sides.
@@ -87,15 +106,14 @@ impl Keep {
             }
         }
         kept.push(("transcript", self.transcript.display().to_string()));
-        self.journal.flush().await;
-        if let Some(trouble) = self.journal.trouble() {
-            result = result.and(Err(Problem::failure(format!(
-                "could not write {}",
-                self.journal_path.display()
-            ))
-            .because(trouble)));
+        if let Some((path, journal)) = &self.journal {
+            journal.flush().await;
+            if let Some(trouble) = journal.trouble() {
+                let problem = Problem::failure(format!("could not write {}", path.display()));
+                result = result.and(Err(problem.because(trouble)));
+            }
+            kept.push(("journal", path.display().to_string()));
         }
-        kept.push(("journal", self.journal_path.display().to_string()));
         result.map(|()| kept)
     }
 }

@@ -1,7 +1,7 @@
 //! An agent elsewhere: at ElevenLabs, or at a server of one's own.
 
 use protocol::agents::client::{End, EndedBy, Settings as ClientSettings};
-use sdk::{Agents, Channel, ConnectError};
+use sdk::{Agents, Channel, ConnectError, Continuation, Conversation};
 
 use crate::{
     account, agents,
@@ -19,6 +19,8 @@ pub(crate) struct Remote {
     agent: String,
     /// Whether it is the cloud's, where what was not allowed is refused.
     is_cloud: bool,
+    /// Whether a conversation that is cut off goes on in a new one.
+    goes_on: bool,
     because: String,
 }
 
@@ -46,13 +48,6 @@ pub(crate) fn choose(settings: &Settings, arguments: &Talk) -> Outcome<Option<Re
             .because("--pace fast needs an agent of this machine")
             .fix("leave --pace out, or add --brain embedded"));
     }
-    if arguments.record.is_some() {
-        return Err(
-            Problem::usage("a conversation with an agent elsewhere cannot be kept yet")
-                .because("--record writes what an agent of this machine hears and says")
-                .fix("leave --record out; --output FILE.wav keeps the agent's voice"),
-        );
-    }
     let Some(agent) = agent.or(server.map(|_| DEFAULT_AGENT)) else {
         return Err(Problem::usage("there is no agent to talk to")
             .because(format!("{} is not set", keys::AGENT_ID.name))
@@ -63,6 +58,7 @@ pub(crate) fn choose(settings: &Settings, arguments: &Talk) -> Outcome<Option<Re
         agents: Agents::new(account),
         agent: agent.to_owned(),
         is_cloud: server.is_none(),
+        goes_on: settings.is_on(keys::CONTINUE),
         because,
     }))
 }
@@ -80,8 +76,11 @@ impl Remote {
         &self.agent
     }
 
-    /// Opens the connection. The conversation is begun by whoever gets it.
-    pub(crate) async fn dial(&self, settings: &mut ClientSettings) -> Outcome<Channel> {
+    /// Begins the conversation.
+    pub(crate) async fn begin(
+        &self,
+        mut settings: ClientSettings,
+    ) -> Outcome<Conversation<Channel>> {
         // Agents seldom allow it, and typed words are taken in spoken conversations as well.
         settings
             .initiation
@@ -96,13 +95,26 @@ impl Remote {
                 .conversation
                 .client_events = None;
         }
-        self.agents
+        let builder = self
+            .agents
             .conversation(&self.agent)
-            .with_settings(settings.clone())
-            .open()
-            .await
-            .map(sdk::relay)
-            .map_err(|error| problem(&error))
+            .with_settings(settings.clone());
+        let door = builder.door();
+        let began = async {
+            let channel = sdk::relay(builder.open().await?);
+            Conversation::begin(channel, settings.clone()).await
+        };
+        let conversation = began.await.map_err(|error| problem(&error))?;
+        if !self.goes_on {
+            return Ok(conversation);
+        }
+        let initiation = settings.initiation.clone();
+        Ok(
+            conversation.with_continuation(Continuation::default(), settings, move || {
+                let (door, initiation) = (door.clone(), initiation.clone());
+                Box::pin(async move { door.open(&initiation).await.map(sdk::relay) })
+            }),
+        )
     }
 }
 
@@ -123,6 +135,18 @@ pub(crate) fn problem(error: &ConnectError) -> Problem {
         ConnectError::Refused { .. } => problem.fix("change what was refused: --var NAME=VALUE gives a missing variable; `duologue agents show` prints the agent"),
         _ if fix.is_empty() => problem.fix("try again with --log-level debug"),
         _ => problem.fix(fix),
+    }
+}
+
+/// What to do after a conversation elsewhere was ended by neither side.
+pub(crate) const fn after(end: &End) -> &'static str {
+    match end.by {
+        EndedBy::Lost => {
+            "the lines above are complete; call again, or have it go on by itself in a new conversation: --continue"
+        }
+        _ => {
+            "the lines above are complete; `duologue doctor` looks at the key, the agent and its formats"
+        }
     }
 }
 

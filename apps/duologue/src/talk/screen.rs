@@ -165,6 +165,12 @@ impl Screen {
             Shown::Notice(text) => {
                 self.above(said("note", Color::Yellow, vec![Span::raw(text)]))?;
             }
+            shown @ (Shown::CutOff(_) | Shown::Continued { .. }) => {
+                // Whatever was half said will not be finished.
+                self.partial.clear();
+                self.settle()?;
+                self.above(said("note", Color::Yellow, vec![Span::raw(shown.notice())]))?;
+            }
             // The last lines are printed once the terminal has been given back.
             Shown::Started { .. } | Shown::Ended { .. } | Shown::Kept { .. } => {}
         }

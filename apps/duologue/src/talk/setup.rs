@@ -74,6 +74,11 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         return elsewhere(settings, arguments, remote);
     }
     let brain = brain::choose_brain(settings)?;
+    if arguments.go_on {
+        return Err(Problem::usage("an agent of this machine cannot be cut off")
+            .because("--continue is for agents elsewhere, to which a connection may break")
+            .fix("leave --continue out, or name a server with --server URL"));
+    }
     let (entry, note) = choose_agent(settings)?;
     let mut file = agents::load(&entry)?;
     let llm_choice = brain::choose_llm(settings, own_llm(&file)).await?;

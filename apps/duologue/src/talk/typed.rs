@@ -49,6 +49,8 @@ pub(crate) async fn run(call: &mut Call, prompt: bool) -> Outcome<Option<End>> {
     let began = Instant::now();
     let mut state = State::Settling(began + GREETING);
     let mut turns = 0;
+    // A line was said to a conversation that was cut off before it was answered.
+    let mut unanswered = false;
     let mut still_here = interval_at(began + STILL_HERE, STILL_HERE);
     still_here.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -59,6 +61,7 @@ pub(crate) async fn run(call: &mut Call, prompt: bool) -> Outcome<Option<End>> {
         tokio::select! {
             event = call.conversation.next_event() => {
                 let Some(event) = event else { return Ok(None) };
+                call.note(&event);
                 match event {
                     Output::Ended(end) => return Ok(Some(end)),
                     Output::AgentHangsUp => {
@@ -78,6 +81,19 @@ pub(crate) async fn run(call: &mut Call, prompt: bool) -> Outcome<Option<End>> {
                         original: correction.original_agent_response,
                         heard: correction.corrected_agent_response,
                     })?,
+                    Output::Dropped(end) => {
+                        unanswered = matches!(state, State::Agent(_));
+                        call.view.show(began.elapsed(), Shown::CutOff(end))?;
+                    }
+                    Output::Continued { session, from, .. } => {
+                        let conversation = session.conversation_id;
+                        call.view.show(began.elapsed(), Shown::Continued { conversation, from })?;
+                        if unanswered {
+                            let lost = "your last line was not answered; say it again".to_owned();
+                            call.view.show(began.elapsed(), Shown::Notice(lost))?;
+                            state = State::Settling(Instant::now() + GREETING);
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -90,6 +106,8 @@ pub(crate) async fn run(call: &mut Call, prompt: bool) -> Outcome<Option<End>> {
                         if !prompt {
                             call.view.show(began.elapsed(), Shown::User(text.to_owned()))?;
                         }
+                        call.note_typed(text);
+                        unanswered = false;
                         call.conversation.command(Command::Text { text: text.to_owned(), rich_content_id: None }).await;
                         state = State::Agent(Instant::now() + ANSWER);
                     }

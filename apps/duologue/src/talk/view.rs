@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use protocol::agents::Stage;
+use protocol::agents::{Stage, client::End};
 use serde_json::{Value, json};
 
-use super::screen::Screen;
+use super::{notes::why, screen::Screen};
 use crate::{out::Out, problem::Outcome};
 
 /// Something to show, and when it happened.
@@ -31,6 +31,10 @@ pub(crate) enum Shown {
     Latency(Turn),
     /// Something worth knowing.
     Notice(String),
+    /// The connection broke; another is being made.
+    CutOff(End),
+    /// It goes on in a new conversation.
+    Continued { conversation: String, from: String },
     /// It is over.
     Ended {
         reason: String,
@@ -39,6 +43,21 @@ pub(crate) enum Shown {
     },
     /// Something was kept in a file.
     Kept { what: &'static str, file: String },
+}
+
+impl Shown {
+    /// A turn of events in words; empty for everything else.
+    pub(crate) fn notice(&self) -> String {
+        match self {
+            Self::CutOff(end) => {
+                format!("the connection broke ({}); calling again", why(end))
+            }
+            Self::Continued { conversation, .. } => {
+                format!("connected again; the agent was told what was said so far ({conversation})")
+            }
+            _ => String::new(),
+        }
+    }
 }
 
 /// Where the time of one turn went, from the user's last sound to the agent's first.
@@ -167,6 +186,9 @@ impl Plain {
             } => format!("tool: {name}"),
             Shown::Tool { name, failed: true } => format!("tool: {name} failed"),
             Shown::Notice(text) => format!("note: {text}"),
+            shown @ (Shown::CutOff(_) | Shown::Continued { .. }) => {
+                format!("note: {}", shown.notice())
+            }
             Shown::Latency(turn) => {
                 self.turns.push(turn);
                 return Ok(());
@@ -208,6 +230,12 @@ fn object(at: Duration, shown: &Shown) -> Value {
             "type": "latency", "turn": turn.number, "total_ms": turn.total(), "stages": turn.stages,
         }),
         Shown::Notice(text) => json!({ "type": "notice", "text": text }),
+        Shown::CutOff(end) => json!({
+            "type": "dropped", "code": end.code.as_ref().map(|code| code.as_u16()), "reason": end.reason,
+        }),
+        Shown::Continued { conversation, from } => {
+            json!({ "type": "continued", "conversation_id": conversation, "from": from })
+        }
         Shown::Ended {
             reason,
             message,

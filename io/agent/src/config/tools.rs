@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use providers::llm::ToolSpec;
+use regex_lite::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -72,6 +73,39 @@ pub struct MockCondition {
     pub path: String,
     /// `{type: anything}`, `{type: exact, expected_value}` or `{type: regex, pattern}`. Others never hold.
     pub eval: Value,
+}
+
+impl MockCondition {
+    /// Whether the arguments of a call are so.
+    pub fn holds(&self, arguments: &Value) -> bool {
+        let Some(value) = self.value(arguments) else {
+            return false;
+        };
+        let text = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let field = |name: &str| self.eval.get(name).and_then(Value::as_str);
+        match field("type") {
+            Some("anything") => true,
+            Some("exact") => field("expected_value") == Some(&text),
+            Some("regex") => field("pattern")
+                .and_then(|pattern| Regex::new(pattern).ok())
+                .is_some_and(|pattern| pattern.is_match(&text)),
+            _ => false,
+        }
+    }
+
+    /// The argument it is about.
+    pub fn value<'a>(&self, arguments: &'a Value) -> Option<&'a Value> {
+        self.path
+            .split('.')
+            .filter(|name| !name.is_empty())
+            .try_fold(arguments, |value, name| match value {
+                Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+                _ => value.get(name),
+            })
+    }
 }
 
 /// Who runs a tool.

@@ -11,6 +11,7 @@ use std::{
         mpsc::{self, TrySendError},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use audio::{Moment, wav};
@@ -26,6 +27,9 @@ const BATCH: usize = 4_000;
 const PATIENCE: usize = 20_000;
 /// Batches that may wait for the disk, of all conversations.
 const WAITING: usize = 4_096;
+/// The writer gathers for so long before it writes. Woken for every batch, it would take the processor from the
+/// conversations thousands of times a second.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Writes every conversation as a stereo WAV, `<conversation>.wav`, into a folder. Cheap to clone.
 ///
@@ -241,7 +245,7 @@ impl Open {
 
 fn write_all(folder: &Path, pieces: &mpsc::Receiver<Piece>) {
     let mut open: HashMap<Arc<str>, Option<Open>> = HashMap::new();
-    while let Ok(Piece { conversation, what }) = pieces.recv() {
+    while let Ok(Piece { conversation, what }) = next(pieces) {
         match what {
             What::Sound {
                 side,
@@ -274,6 +278,16 @@ fn write_all(folder: &Path, pieces: &mpsc::Receiver<Piece>) {
             finish(recording.writer, &mut recording.mixer),
         );
     }
+}
+
+/// The next piece; where none is there yet, after a pause in which more can come.
+fn next(pieces: &mpsc::Receiver<Piece>) -> Result<Piece, mpsc::RecvError> {
+    if let Ok(piece) = pieces.try_recv() {
+        return Ok(piece);
+    }
+    let piece = pieces.recv()?;
+    thread::sleep(GATHER);
+    Ok(piece)
 }
 
 fn create(folder: &Path, conversation: &str) -> io::Result<Open> {

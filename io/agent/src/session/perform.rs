@@ -61,11 +61,12 @@ impl Session {
             }
             Output::Stop { last, .. } => self.stop(now, last.0).await,
             Output::Cancel { reply } => self.forget_reply(reply),
+            // Told when the reply is over and handed to the recorder, which follows at once.
             Output::Correct {
                 reply,
                 original,
                 heard,
-            } => self.correct(reply, original, heard).await,
+            } => self.correction = Some((reply, original, heard)),
             Output::ReplyEnded { reply, end } => self.reply_ended(now, reply, &end).await,
             Output::RunTool { call } => self.run_tool(call).await,
             Output::ToolEnded { call, outcome } => self.tool_ended(now, call, outcome).await,
@@ -128,6 +129,7 @@ impl Session {
         .await;
     }
 
+    /// Tells what was heard of a reply that was not heard out.
     async fn correct(&mut self, id: ReplyId, original: String, heard: String) {
         self.announce(id).await;
         let event_id = Some(self.event_of(id));
@@ -144,12 +146,39 @@ impl Session {
         }
     }
 
+    /// The recorder has the turn before any client reads that it is over.
     async fn reply_ended(&mut self, now: Moment, id: ReplyId, end: &ReplyEnd) {
         let heard = match end {
             ReplyEnd::Finished => None,
             ReplyEnd::Interrupted { heard } | ReplyEnd::Failed { heard } => Some(heard.as_str()),
             _ => Some(""),
         };
+        if let Some(reply) = self.replies.get(&id) {
+            let text = reply.text.trim();
+            let heard = heard.unwrap_or(text);
+            if !heard.is_empty() {
+                self.summary.agent_turns += 1;
+            }
+            if !text.is_empty() || !heard.is_empty() {
+                self.options.recorder.record(
+                    &self.id,
+                    now,
+                    Fact::AgentTurn {
+                        event: reply.first_event,
+                        text,
+                        heard,
+                        interrupted: matches!(
+                            end,
+                            ReplyEnd::Interrupted { .. } | ReplyEnd::Cancelled
+                        ),
+                        reckoned: !self.reports_played && !self.plan.text_only,
+                    },
+                );
+            }
+        }
+        if let Some((_, original, heard)) = self.correction.take_if(|(reply, ..)| *reply == id) {
+            self.correct(id, original, heard).await;
+        }
         if matches!(end, ReplyEnd::Finished | ReplyEnd::Failed { .. }) {
             self.announce(id).await;
         }
@@ -158,28 +187,7 @@ impl Session {
             self.send(AgentResponseComplete { event_id }.into()).await;
         }
         self.context.over(id, heard);
-        let Some(reply) = self.replies.remove(&id) else {
-            return;
-        };
-        let text = reply.text.trim();
-        let heard = heard.unwrap_or(text);
-        if !heard.is_empty() {
-            self.summary.agent_turns += 1;
-        }
-        if text.is_empty() && heard.is_empty() {
-            return;
-        }
-        self.options.recorder.record(
-            &self.id,
-            now,
-            Fact::AgentTurn {
-                event: reply.first_event,
-                text,
-                heard,
-                interrupted: matches!(end, ReplyEnd::Interrupted { .. } | ReplyEnd::Cancelled),
-                reckoned: !self.reports_played && !self.plan.text_only,
-            },
-        );
+        self.replies.remove(&id);
     }
 
     async fn machine_ended(&mut self, reason: CloseReason) {

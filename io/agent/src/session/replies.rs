@@ -332,7 +332,9 @@ impl Session {
         let Some(reply) = self.replies.get(&id) else {
             return;
         };
-        if self.plan.text_only || reply.first_event.is_some() {
+        // What is typed is over with its text, and told when the recorder has it, unless a tool is still to run.
+        let waits = self.plan.text_only && self.has_calls(id);
+        if waits || reply.first_event.is_some() {
             self.announce(id).await;
         }
     }

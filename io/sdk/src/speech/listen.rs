@@ -107,7 +107,7 @@ impl Listening {
             return Err(ApiError::NoKey.into());
         }
         Ok(Self {
-            socket: Socket::open(&url, key).await?,
+            socket: Socket::open(account, &url, key).await?,
             rate: options
                 .format
                 .rsplit('_')

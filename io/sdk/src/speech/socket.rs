@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use elevenlabs::{ApiKey, Url, http};
+use elevenlabs::{Account, ApiKey, Url, http};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
@@ -31,11 +31,16 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) async fn open(url: &Url, key: Option<&ApiKey>) -> Result<Self, ConnectError> {
+    pub(super) async fn open(
+        account: &Account,
+        url: &Url,
+        key: Option<&ApiKey>,
+    ) -> Result<Self, ConnectError> {
         let address = Address {
             url,
             key,
             subprotocol: false,
+            tls: account.tls(),
         };
         Ok(Self {
             stream: dial(&address, CONNECT).await?,

@@ -88,7 +88,7 @@ impl Speaking {
         if key.is_none() && options.token.is_none() {
             return Err(ApiError::NoKey.into());
         }
-        let mut socket = Socket::open(&url, key).await?;
+        let mut socket = Socket::open(account, &url, key).await?;
         let begin = TtsInput {
             generation_config: (!options.chunk_lengths.is_empty()).then(|| GenerationConfig {
                 chunk_length_schedule: options.chunk_lengths.clone(),

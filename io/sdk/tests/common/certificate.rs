@@ -1,4 +1,4 @@
-//! Certificates nobody has signed but their owner, written out by hand (X.509, DER).
+//! Certificates nobody knows the signer of, written out by hand (X.509, DER).
 
 use ring::{
     rand::SystemRandom,
@@ -24,34 +24,113 @@ fn value(tag: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
+fn base64(bytes: &[u8]) -> String {
+    duologue::wire::AudioBytes::from(bytes.to_vec()).to_base64()
+}
+
 fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     value(0x30, &parts.concat())
 }
 
+/// One who signs certificates.
+pub struct Issuer {
+    /// Its own certificate.
+    pub certificate: CertificateDer<'static>,
+    name: Vec<u8>,
+    key: Ed25519KeyPair,
+}
+
+/// What a certificate is for.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    /// The server at `localhost`; signed by its owner where nobody else is named.
+    Server(Option<&'a Issuer>),
+    /// Signing others.
+    Authority,
+}
+
+impl Issuer {
+    /// An authority nobody knows, good for a century.
+    pub fn new() -> Self {
+        let name = named(b"House authority");
+        let (certificate, document) = make(&name, Purpose::Authority, (2020, 2120));
+        Self {
+            certificate,
+            name,
+            key: Ed25519KeyPair::from_pkcs8(&document).unwrap(),
+        }
+    }
+
+    /// As a PEM file has it.
+    pub fn pem(&self) -> String {
+        let lines: Vec<String> = base64(&self.certificate)
+            .as_bytes()
+            .chunks(64)
+            .map(|line| String::from_utf8(line.to_vec()).unwrap())
+            .collect();
+        format!(
+            "Subject: House authority\n-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            lines.join("\n")
+        )
+    }
+
+    /// A certificate for `localhost`, and its key.
+    pub fn issue(&self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let purpose = Purpose::Server(Some(self));
+        let (certificate, key) = make(&named(b"localhost"), purpose, (2020, 2120));
+        (certificate, PrivatePkcs8KeyDer::from(key).into())
+    }
+}
+
 /// A certificate for `localhost`, good from the first of January of one year to that of another, and its key.
 pub fn self_signed(from: u32, to: u32) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    let (certificate, key) = make(&named(b"localhost"), Purpose::Server(None), (from, to));
+    (certificate, PrivatePkcs8KeyDer::from(key).into())
+}
+
+/// A name with nothing but a commonName, as UTF-8.
+fn named(common_name: &[u8]) -> Vec<u8> {
+    let common_name = sequence(&[&[0x06, 3, 0x55, 4, 3], &value(0x0c, common_name)]);
+    sequence(&[&value(0x31, &common_name)])
+}
+
+fn make(
+    name: &[u8],
+    purpose: Purpose<'_>,
+    (from, to): (u32, u32),
+) -> (CertificateDer<'static>, Vec<u8>) {
     let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
     let key = Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
-    // commonName, as UTF-8.
-    let common_name = sequence(&[&[0x06, 3, 0x55, 4, 3], &value(0x0c, b"localhost")]);
-    let name = sequence(&[&value(0x31, &common_name)]);
     let moment = |year: u32| value(0x18, format!("{year}0101000000Z").as_bytes());
     let public = [&[0], key.public_key().as_ref()].concat();
-    // subjectAltName with one dNSName.
-    let names = value(0x04, &sequence(&[&value(0x82, b"localhost")]));
-    let extension = sequence(&[&[0x06, 3, 0x55, 0x1d, 0x11], &names]);
+    let extension = match purpose {
+        // subjectAltName with one dNSName.
+        Purpose::Server(_) => {
+            let names = value(0x04, &sequence(&[&value(0x82, b"localhost")]));
+            sequence(&[&[0x06, 3, 0x55, 0x1d, 0x11], &names])
+        }
+        // basicConstraints, critical: an authority.
+        Purpose::Authority => {
+            let yes: &[u8] = &[0x01, 1, 0xff];
+            let constraints = value(0x04, &sequence(&[yes]));
+            sequence(&[&[0x06, 3, 0x55, 0x1d, 0x13], yes, &constraints])
+        }
+    };
+    let (issuer, signer) = match purpose {
+        Purpose::Server(Some(issuer)) => (issuer.name.as_slice(), &issuer.key),
+        _ => (name, &key),
+    };
     let body = sequence(&[
         &value(0xa0, &[0x02, 1, 2]),
         &[0x02, 1, 7],
         ED25519,
-        &name,
+        issuer,
         &sequence(&[&moment(from), &moment(to)]),
-        &name,
+        name,
         &sequence(&[ED25519, &value(0x03, &public)]),
         &value(0xa3, &sequence(&[&extension])),
     ]);
-    let signature = [&[0], key.sign(&body).as_ref()].concat();
+    let signature = [&[0], signer.sign(&body).as_ref()].concat();
     let certificate = sequence(&[&body, ED25519, &value(0x03, &signature)]);
-    let key = PrivatePkcs8KeyDer::from(document.as_ref().to_vec());
-    (certificate.into(), key.into())
+    (certificate.into(), document.as_ref().to_vec())
 }

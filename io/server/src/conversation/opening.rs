@@ -71,6 +71,7 @@ pub(super) async fn open(
         trusted: setup.is_some(),
         setup,
         initiation: first.initiation.clone(),
+        rehearsal: None,
     };
     let begun = house.answerer.answer(call).await?;
     let mut early = vec![ClientEvent::ConversationInitiationClientData(

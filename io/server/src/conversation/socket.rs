@@ -62,7 +62,8 @@ impl Socket {
             .max_message_size(Some(limits.message_bytes))
             .max_frame_size(Some(limits.message_bytes))
             // The defaults are 128 KiB each, which is more than all the rest of a conversation.
-            .read_buffer_size(8 * 1024)
+            // Each read fills it with zeros first, and a caller's message is a kilobyte.
+            .read_buffer_size(4 * 1024)
             .write_buffer_size(8 * 1024)
             .max_write_buffer_size(4 << 20);
         let io = TokioIo::new(upgraded);

@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{
+    kept::Kept,
     opening::Opened,
     socket::{Incoming, Reader, Socket, Writer},
 };
@@ -52,10 +53,12 @@ impl fmt::Display for End {
 pub(super) async fn talk(house: &House, opened: Opened, mut socket: Socket) -> End {
     let Opened { begun, early, .. } = opened;
     let limit = house.settings.limits.receive;
+    let records = house.records.as_ref().filter(|records| records.keeps());
+    let log = records.map(|records| records.store().log());
     let (reader, writer) = socket.halves();
     let end = tokio::select! {
         end = hear(reader, begun.sender, early, limit) => end,
-        end = tell(writer, begun.receiver) => match end {
+        end = tell(writer, Kept::new(begun.receiver, log)) => match end {
             None => End::Agent(last_words(begun.ending).await),
             Some(end) => end,
         },
@@ -147,17 +150,15 @@ fn refused(event: &ClientEvent) -> Option<Refusal> {
 }
 
 /// From the agent to the caller. None when the agent has said all.
-async fn tell(writer: &mut Writer, mut receiver: mpsc::Receiver<ServerEvent>) -> Option<End> {
+async fn tell(writer: &mut Writer, mut messages: Kept) -> Option<End> {
     let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        if receiver.recv_many(&mut batch, BATCH).await == 0 {
-            return None;
-        }
+    while messages.next(&mut batch, BATCH).await {
         drop_stale(&mut batch);
         if writer.send(batch.drain(..)).await.is_err() {
             return Some(End::Slow);
         }
     }
+    None
 }
 
 /// When messages have piled up for a slow caller, sound that a later interruption silences is not sent at all.

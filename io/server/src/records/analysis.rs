@@ -29,14 +29,14 @@ struct Datum {
 }
 
 /// What is to be found out.
-pub(super) struct Questions {
+pub(crate) struct Questions {
     criteria: Vec<Criterion>,
     data: Vec<Datum>,
 }
 
 impl Questions {
     /// Those of this agent.
-    pub(super) fn of(agent: &Value) -> Self {
+    pub(crate) fn of(agent: &Value) -> Self {
         let text = |value: &Value, name: &str| {
             value
                 .get(name)
@@ -73,10 +73,10 @@ impl Questions {
     }
 
     /// Asks `llm`. An error says what was wrong with it, in words for the record.
-    pub(super) async fn ask(&self, llm: &Arc<dyn Llm>, whole: &Whole) -> Result<Findings, String> {
+    pub(crate) async fn ask(&self, llm: &Arc<dyn Llm>, whole: &Whole) -> Result<Findings, String> {
         let request = Request {
             prompt: self.instructions(),
-            messages: vec![Message::User(transcript(whole))],
+            messages: vec![Message::User(transcript_text(whole))],
             temperature: Some(0.0),
             language: whole.summary.language.clone(),
             now: whole.summary.wall.clone(),
@@ -91,7 +91,7 @@ impl Questions {
     }
 
     /// What can be said without an llm: what is fixed, and for the rest that nobody judged it, and why.
-    pub(super) fn unanswered(&self, whole: &Whole, why: &str) -> Findings {
+    pub(crate) fn unanswered(&self, whole: &Whole, why: &str) -> Findings {
         let mut results = Map::new();
         for criterion in &self.criteria {
             results.insert(
@@ -321,7 +321,7 @@ fn fit(kind: &str, value: &Value) -> Option<Value> {
 }
 
 /// Why there is no analysis, in a sentence for the record.
-pub(super) fn no_answer(trouble: &str) -> String {
+pub(crate) fn no_answer(trouble: &str) -> String {
     format!("Not judged: {trouble}.")
 }
 
@@ -334,7 +334,8 @@ fn verdict(value: &Value) -> Option<&'static str> {
     }
 }
 
-async fn answer(llm: &Arc<dyn Llm>, request: Request) -> Result<String, String> {
+/// What an llm writes, all of it. An error says what was wrong with it, in words for the record.
+pub(crate) async fn answer(llm: &Arc<dyn Llm>, request: Request) -> Result<String, String> {
     let mut events = llm.generate(request);
     let mut text = String::new();
     while let Some(event) = events.recv().await {
@@ -351,14 +352,15 @@ async fn answer(llm: &Arc<dyn Llm>, request: Request) -> Result<String, String> 
 }
 
 /// The JSON object in an answer that may have words or a fence around it.
-fn object_in(text: &str) -> Option<Value> {
+pub(crate) fn object_in(text: &str) -> Option<Value> {
     let from = text.find('{')?;
     let to = text.rfind('}')?;
     let value: Value = serde_json::from_str(text.get(from..=to)?).ok()?;
     value.is_object().then_some(value)
 }
 
-fn transcript(whole: &Whole) -> String {
+/// A conversation as an llm that judges it reads it.
+pub(crate) fn transcript_text(whole: &Whole) -> String {
     let mut text = String::new();
     let mut tools = whole.tools.iter().peekable();
     for turn in &whole.turns {

@@ -71,7 +71,7 @@ fn initiation(initiation: &Value) -> Value {
 }
 
 /// The turns, each with the tools that were called for it.
-fn transcript(whole: &Whole, prices: &Prices) -> Vec<Value> {
+pub(crate) fn transcript(whole: &Whole, prices: &Prices) -> Vec<Value> {
     let day = day(&whole.summary.wall);
     let mut items = Vec::with_capacity(whole.turns.len());
     let mut tools = whole.tools.iter().peekable();

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{body::Body, need_key};
+use super::{body::Body, list::listed, need_key};
 use crate::{
     Problem, StoredAgent,
     agents::PageQuery,
@@ -99,11 +99,7 @@ async fn list(
     });
     agents.sort_by(|a, b| order(&query, a, b));
     let page = query.cut(agents, |agent| &agent.id)?;
-    Ok(Json(json!({
-        "agents": page.items.iter().map(|agent| agent.summary()).collect::<Vec<_>>(),
-        "has_more": page.next_cursor.is_some(),
-        "next_cursor": page.next_cursor,
-    })))
+    Ok(listed("agents", page, |agent| agent.summary()))
 }
 
 /// By name when asked, else the newest first; ids decide between equals, so that pages never overlap.

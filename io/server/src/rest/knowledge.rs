@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Path, Query, RawQuery, State},
-    http::{HeaderMap, HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{Html, IntoResponse as _, Response},
     routing::{get, patch, post},
 };
@@ -15,10 +15,16 @@ use knowledge::{Document, Kind, Library, LibraryError, extract::LARGEST_FILE};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{abilities, body::Body, need_key, scribe::repeated};
+use super::{
+    abilities,
+    body::Body,
+    list::{listed, page_of, repeated},
+    need_key,
+    tools::used_by,
+};
 use crate::{
     Problem,
-    agents::PageQuery,
+    agents::{Page, PageQuery},
     http::{House, now},
 };
 
@@ -127,8 +133,9 @@ async fn agents_of(house: &House, library: &Library, id: &str) -> Result<Vec<Val
         .filter(|agent| entries(&agent.document).any(|known| ids.iter().any(|id| id == known)));
     Ok(named
         .map(|agent| {
-            json!({"type": "available", "referenced_resource_ids": [id], "id": agent.id, "name": agent.name(),
-                "created_at_unix_secs": agent.created, "access_level": "admin"})
+            let mut user = used_by(agent);
+            user["referenced_resource_ids"] = json!([id]);
+            user
         })
         .collect())
 }
@@ -159,17 +166,7 @@ async fn list(
     let library = library(&house)?;
     let query = query.unwrap_or_default();
     let types = repeated(&query, "types");
-    // Lists come as the same parameter again and again.
-    let single: Vec<&str> = query
-        .split('&')
-        .filter(|pair| !pair.starts_with("types="))
-        .collect();
-    let wrong = |_| Problem::invalid("The query cannot be read.");
-    let uri: Uri = format!("/?{}", single.join("&"))
-        .parse()
-        .map_err(|_| Problem::invalid("The query cannot be read."))?;
-    let page: PageQuery = Query::try_from_uri(&uri).map_err(wrong)?.0;
-    let place: Where = Query::try_from_uri(&uri).map_err(wrong)?.0;
+    let (page, place): (_, Where) = page_of(&query)?;
     let mut documents = library.all().await.map_err(problem)?;
     if let Some(folder) = place.parent_folder_id.filter(|id| !id.is_empty()) {
         // ElevenLabs calls the top so.
@@ -213,11 +210,11 @@ async fn list(
     for document in &cut.items {
         shown.push(to_rest(&house, library, document).await?);
     }
-    Ok(Json(json!({
-        "documents": shown,
-        "has_more": cut.next_cursor.is_some(),
-        "next_cursor": cut.next_cursor,
-    })))
+    let page = Page {
+        items: shown,
+        next_cursor: cut.next_cursor,
+    };
+    Ok(listed("documents", page, |document| document))
 }
 
 async fn show(
@@ -431,10 +428,7 @@ async fn chunks(
         })
         .collect();
     let cut = page.cut(passages, |(id, _)| id)?;
-    let shown: Vec<Value> = cut.items.into_iter().map(|(_, value)| value).collect();
-    Ok(Json(
-        json!({"chunks": shown, "has_more": cut.next_cursor.is_some(), "next_cursor": cut.next_cursor}),
-    ))
+    Ok(listed("chunks", cut, |(_, value)| value))
 }
 
 async fn chunk(

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use audio::{Decoder, Format, Resampler};
 use axum::{
     extract::{RawQuery, Request, State},
-    http::Uri,
     response::{IntoResponse as _, Response},
 };
 use protocol::speech::{Committed, ScribeInput, ScribeOutput, ScribeWord};
@@ -13,7 +12,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{need_key, speech, stt::round};
+use super::{
+    list::{repeated, single},
+    need_key, speech,
+    stt::round,
+};
 use crate::{
     Problem,
     http::House,
@@ -110,41 +113,6 @@ impl From<Problem> for Trouble {
     fn from(problem: Problem) -> Self {
         Self::new("transcriber_error", problem.message())
     }
-}
-
-/// The values of a parameter that may come more than once.
-pub(super) fn repeated(query: &str, name: &str) -> Vec<String> {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs
-        .filter(|(known, _)| *known == name)
-        .filter_map(|(_, value)| {
-            let uri: Uri = format!("/?v={value}").parse().ok()?;
-            let pair = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok()?;
-            pair.0.into_iter().next().map(|(_, value)| value)
-        })
-        .take(50)
-        .collect()
-}
-
-fn single(query: &str) -> Result<Wanted, Problem> {
-    let kept: Vec<&str> = query
-        .split('&')
-        .filter(|pair| {
-            let name = pair.split('=').next().unwrap_or_default();
-            !matches!(
-                name,
-                "keyterms" | "secondary_languages" | "entity_detection"
-            )
-        })
-        .collect();
-    let wrong = |words: String| Problem::invalid(words);
-    let uri: Uri = format!("/?{}", kept.join("&"))
-        .parse()
-        .map_err(|_| wrong("The query cannot be read.".to_owned()))?;
-    let query = axum::extract::Query::<Wanted>::try_from_uri(&uri);
-    query
-        .map(|query| query.0)
-        .map_err(|error| wrong(error.to_string()))
 }
 
 struct Desk {
@@ -386,6 +354,9 @@ mod tests {
     fn repeated_parameters_are_all_read() {
         let query = "model_id=m&keyterms=Ada%20L&keyterms=Grace&secondary_languages=fr&secondary_languages=de";
         assert_eq!(repeated(query, "keyterms"), ["Ada L", "Grace"]);
-        assert_eq!(single(query).unwrap().model_id.as_deref(), Some("m"));
+        assert_eq!(
+            single::<Wanted>(query).unwrap().model_id.as_deref(),
+            Some("m")
+        );
     }
 }

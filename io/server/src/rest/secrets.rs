@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{abilities, body::Body, need_key};
+use super::{abilities, body::Body, list::listed, need_key};
 use crate::{Problem, abilities::Secret, agents::PageQuery, http::House};
 
 pub(super) fn routes() -> Router<Arc<House>> {
@@ -82,22 +82,13 @@ async fn list(
     let mut secrets = abilities(&house)?.vault().list();
     secrets.retain(|secret| query.matches(&secret.name));
     let page = query.cut(secrets, |secret| &secret.id)?;
-    let secrets: Vec<Value> = page
-        .items
-        .iter()
-        .map(|secret| {
-            let (tools, agents) = users(&house, secret);
-            let mut object = stored(secret);
-            object["used_by"] =
-                json!({"tools": tools, "agents": agents, "phone_numbers": [], "others": []});
-            object
-        })
-        .collect();
-    Ok(Json(json!({
-        "secrets": secrets,
-        "has_more": page.next_cursor.is_some(),
-        "next_cursor": page.next_cursor,
-    })))
+    Ok(listed("secrets", page, |secret| {
+        let (tools, agents) = users(&house, &secret);
+        let mut object = stored(&secret);
+        object["used_by"] =
+            json!({"tools": tools, "agents": agents, "phone_numbers": [], "others": []});
+        object
+    }))
 }
 
 async fn dependencies(

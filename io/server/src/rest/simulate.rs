@@ -1,28 +1,32 @@
-//! `/v1/convai/agents/{id}/simulate-conversation`: the agent talks, in writing, with a user whom its llm plays.
+//! `/v1/convai/agents/{id}/simulate-conversation`: the agent talks, in writing, with a user whom an llm plays.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use axum::{
     Json, Router,
+    body::{Body as Bytes, Bytes as Chunk},
     extract::{Path, State},
+    http::header,
     response::{IntoResponse as _, Response},
     routing::post,
 };
-use protocol::agents::{ClientEvent, Initiation, ServerEvent};
-use providers::llm::{Event, Llm, Message, Request};
+use futures_util::stream;
+use providers::llm::Llm;
 use serde_json::{Map, Value, json};
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::body::Body;
-use crate::{Begun, Call, Problem, StoredAgent, http::House, ids};
+use crate::{
+    Problem, StoredAgent,
+    http::House,
+    records::{Questions, no_answer},
+    rehearsal::{History, Player, Stage, Talk, Tools, simulate as hold},
+};
 
 /// Turns of the user, where the request does not say how many.
 const TURNS: u64 = 10;
 const MOST_TURNS: u64 = 50;
-/// How long either side may take for a turn.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// What whoever plays the user says when there is nothing more to say.
-const END: &str = "[END]";
+const HISTORY: &str = "simulation_specification.partial_conversation_history";
 
 pub(super) fn routes() -> Router<Arc<House>> {
     let place = "/v1/convai/agents/{id}/simulate-conversation";
@@ -33,35 +37,21 @@ pub(super) fn routes() -> Router<Arc<House>> {
 
 type House_ = State<Arc<House>>;
 
-async fn simulate(
-    State(house): House_,
-    Path(id): Path<String>,
-    Body(body): Body,
-) -> Result<Json<Value>, Problem> {
-    let (turns, analysis) = hold(&house, &id, &body).await?;
-    Ok(Json(
-        json!({"simulated_conversation": turns, "analysis": analysis}),
-    ))
+/// A simulation that can be held.
+struct Order {
+    talk: Talk,
+    player: Player,
+    /// What was said before, as it came.
+    before: Vec<Value>,
+    history: History,
+    most: u64,
+    /// The agent with the criteria of this request.
+    document: Value,
+    judge: Result<Arc<dyn Llm>, String>,
+    _turn: OwnedSemaphorePermit,
 }
 
-/// The same, a JSON object per line: one for each turn, and one with the analysis.
-async fn streamed(
-    State(house): House_,
-    Path(id): Path<String>,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    let (turns, analysis) = hold(&house, &id, &body).await?;
-    let mut lines = String::new();
-    for turn in turns {
-        lines.push_str(&json!({"simulated_conversation": [turn]}).to_string());
-        lines.push('\n');
-    }
-    lines.push_str(&json!({ "analysis": analysis }).to_string());
-    lines.push('\n');
-    Ok(([("content-type", "application/json")], lines).into_response())
-}
-
-async fn hold(house: &Arc<House>, id: &str, body: &Value) -> Result<(Vec<Value>, Value), Problem> {
+async fn order(house: &Arc<House>, id: &str, body: &Value) -> Result<Order, Problem> {
     let given = body
         .get("simulation_specification")
         .filter(|given| given.is_object())
@@ -70,230 +60,196 @@ async fn hold(house: &Arc<House>, id: &str, body: &Value) -> Result<(Vec<Value>,
         .get("simulated_user_config")
         .filter(|user| user.is_object())
         .ok_or_else(|| Problem::missing("simulation_specification.simulated_user_config"))?;
-    let history = given
-        .get("partial_conversation_history")
-        .and_then(Value::as_array);
-    if history.is_some_and(|history| !history.is_empty()) {
-        return Err(Problem::not_built(
-            "Simulated conversations begin at the beginning here: leave out partial_conversation_history.",
-        ));
-    }
     let stored = house
         .registry
         .get(id)
         .ok_or_else(|| Problem::no_agent(id))?;
-    let llm = house.answerer.llm(&stored).map_err(|_| {
-        Problem::not_built(
-            "Nobody can play the user: this needs an agent, or a server, with a language model.",
-        )
-    })?;
-    let (agent, initiation) = prepared(house, stored, given)?;
-    let begun = house
-        .answerer
-        .answer(Call {
-            conversation_id: ids::new("conv_"),
-            agent,
-            registry: Arc::clone(&house.registry),
-            setup: None,
-            initiation: Box::new(initiation.clone()),
-            trusted: true,
-        })
-        .await
-        .map_err(|refusal| Problem::invalid(refusal.message))?;
-    let most = body.get("new_turns_limit").and_then(Value::as_u64);
-    let mut talk = Talk {
-        begun,
-        llm,
-        prompt: prompt(user),
-        turns: Vec::new(),
-        said: Vec::new(),
+    let most = match body.get("new_turns_limit") {
+        None | Some(Value::Null) => TURNS,
+        Some(value) => value
+            .as_u64()
+            .filter(|most| (1..=MOST_TURNS).contains(most))
+            .ok_or_else(|| {
+                Problem::invalid(format!("new_turns_limit is 1 to {MOST_TURNS}."))
+                    .at("new_turns_limit")
+            })?,
     };
-    let greets = user.get("first_message").and_then(Value::as_str);
-    talk.hold(
-        initiation,
-        greets,
-        most.unwrap_or(TURNS).clamp(1, MOST_TURNS),
+    let document = with_criteria(&stored, body.get("extra_evaluation_criteria"))?;
+    let before = given.get("partial_conversation_history");
+    let history = History::read(before, HISTORY)?;
+    let player = Player::new(house, &stored, user)?;
+    let mocks = match given.get("tool_mock_config") {
+        Some(Value::Object(mocks)) => mocks.clone(),
+        _ => Map::new(),
+    };
+    let turn = house.rehearsal().await?;
+    let judge = house.answerer.llm(&stored);
+    let talk = Talk::begin(
+        house,
+        Stage {
+            agent: stored,
+            history: &history,
+            variables: given.get("dynamic_variables"),
+            tools: Tools::Mocked(&mocks),
+        },
     )
     .await?;
-    let summary = talk
-        .ask("Say in one or two sentences what this conversation was about and how it ended.")
-        .await;
-    let analysis = json!({"call_successful": "unknown", "transcript_summary": summary.unwrap_or_default(),
-        "evaluation_criteria_results": {}, "data_collection_results": {}});
-    Ok((talk.turns, analysis))
+    Ok(Order {
+        talk,
+        player,
+        before: before
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default(),
+        history,
+        most,
+        document,
+        judge,
+        _turn: turn,
+    })
 }
 
-/// The agent in writing, its tools mocked as asked.
-fn prepared(
-    house: &House,
-    stored: Arc<StoredAgent>,
-    given: &Value,
-) -> Result<(Arc<StoredAgent>, Initiation), Problem> {
-    let mut agent = StoredAgent::clone(&house.registry.with_tools(stored, None));
-    let mocks = given.get("tool_mock_config").and_then(Value::as_object);
-    let mocks: Map<String, Value> = mocks.cloned().unwrap_or_default();
-    let tools = agent
-        .document
-        .pointer_mut("/conversation_config/agent/prompt/tools")
-        .and_then(Value::as_array_mut);
-    for tool in tools.into_iter().flatten() {
-        let mock = tool
-            .get("name")
-            .and_then(Value::as_str)
-            .and_then(|name| mocks.get(name));
-        if let (Some(mock), Some(tool)) = (mock.cloned(), tool.as_object_mut()) {
-            let answer = json!([{"mock_result": mock.get("default_return_value").cloned().unwrap_or("".into()),
-                "is_error": mock.get("default_is_error") == Some(&Value::Bool(true))}]);
-            tool.insert("response_mocks".to_owned(), answer);
+/// The agent's JSON with the criteria of a request beside its own.
+fn with_criteria(agent: &StoredAgent, extra: Option<&Value>) -> Result<Value, Problem> {
+    let mut document = agent.document.clone();
+    let extra = match extra {
+        None | Some(Value::Null) => return Ok(document),
+        Some(Value::Array(extra)) => extra,
+        Some(_) => {
+            let field = "extra_evaluation_criteria";
+            return Err(Problem::invalid(format!("{field} is a list.")).at(field));
         }
-    }
-    let initiation = json!({
-        "dynamic_variables": given.get("dynamic_variables").cloned().unwrap_or(Value::Null),
-        "tool_mock_config": {"mocking_strategy": "selected", "mocked_tool_names": mocks.keys().collect::<Vec<_>>()},
-        "conversation_config_override": {"conversation": {"text_only": true, "client_events":
-            ["agent_response", "user_transcript", "agent_tool_request", "agent_tool_response_full_payload"]}},
-    });
-    let initiation = serde_json::from_value(initiation)
-        .map_err(|error| Problem::invalid(error.to_string()).at("simulation_specification"))?;
-    Ok((Arc::new(agent), initiation))
-}
-
-fn prompt(user: &Value) -> String {
-    let own = user.get("prompt");
-    let own = own
-        .and_then(|prompt| prompt.get("prompt").or(Some(prompt)))
-        .and_then(Value::as_str)
-        .unwrap_or("You are a caller with an ordinary question.");
-    format!(
-        "{own}\n\nYou play the user who talks with an assistant. Say only what the user says next, briefly. When the user has \
-         nothing more to say, answer {END}."
-    )
-}
-
-struct Talk {
-    begun: Begun,
-    llm: Arc<dyn Llm>,
-    prompt: String,
-    /// As the API shows it.
-    turns: Vec<Value>,
-    /// As whoever plays the user knows it: the agent is the other one.
-    said: Vec<Message>,
-}
-
-impl Talk {
-    async fn hold(
-        &mut self,
-        initiation: Initiation,
-        greets: Option<&str>,
-        most: u64,
-    ) -> Result<(), Problem> {
-        let begin = ClientEvent::ConversationInitiationClientData(Box::new(initiation));
-        if self.begun.sender.send(begin).await.is_err() {
-            return Ok(());
-        }
-        let mut first = greets
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned);
-        // An agent that has nothing to say first says nothing.
-        let mut patience = Duration::from_millis(1_500);
-        for _ in 0..most {
-            if !self.listen(patience).await? {
-                return Ok(());
-            }
-            patience = PATIENCE;
-            let text = match first.take() {
-                Some(text) => text,
-                None => self.ask("").await.unwrap_or_default(),
-            };
-            let ends = text.contains(END);
-            let text = text.replace(END, "").trim().to_owned();
-            if text.is_empty() {
-                return Ok(());
-            }
-            self.turns.push(turn("user", &text));
-            self.said.push(Message::Agent {
-                text: text.clone(),
-                calls: Vec::new(),
-            });
-            let event = json!({"type": "user_message", "text": text}).to_string();
-            let Ok(event) = ClientEvent::from_json(&event) else {
-                return Ok(());
-            };
-            if self.begun.sender.send(event).await.is_err() || ends {
-                return Ok(());
-            }
-        }
-        self.listen(PATIENCE).await.map(drop)
-    }
-
-    /// Waits for what the agent says. False: it has ended the conversation.
-    async fn listen(&mut self, patience: Duration) -> Result<bool, Problem> {
-        let mut calls = Vec::new();
-        let mut results = Vec::new();
-        loop {
-            let event = match timeout(patience, self.begun.receiver.recv()).await {
-                Ok(Some(event)) => event,
-                Ok(None) => return Ok(false),
-                Err(_) => return Ok(true),
-            };
-            match event {
-                ServerEvent::AgentResponse { agent_response_event: said } => {
-                    let text = said.agent_response;
-                    let mut turn = turn("agent", &text);
-                    turn["tool_calls"] = std::mem::take(&mut calls).into();
-                    turn["tool_results"] = std::mem::take(&mut results).into();
-                    self.turns.push(turn);
-                    self.said.push(Message::User(text));
-                    return Ok(true);
-                }
-                ServerEvent::AgentToolRequest { agent_tool_request: call } => calls.push(json!({
-                    "request_id": call.tool_call_id, "tool_name": call.tool_name, "params_as_json": "{}",
-                    "tool_has_been_called": true})),
-                ServerEvent::AgentToolResponseFullPayload { agent_tool_response_full_payload: full } => results.push(json!({
-                    "request_id": full.response.tool_call_id, "tool_name": full.response.tool_name,
-                    "result_value": full.full_tool_result, "is_error": full.response.is_error,
-                    "tool_has_been_called": full.response.is_called})),
-                ServerEvent::Error { error_event } => {
-                    return Err(Problem::storage(error_event.message.unwrap_or_default()));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// What whoever plays the user says next; with a `task` what they answer to that instead.
-    async fn ask(&mut self, task: &str) -> Option<String> {
-        let mut request = Request {
-            prompt: if task.is_empty() {
-                self.prompt.clone()
-            } else {
-                task.to_owned()
-            },
-            messages: self.said.clone(),
-            language: "en".to_owned(),
-            ..Request::default()
-        };
-        if !task.is_empty() {
-            request.messages.push(Message::User(task.to_owned()));
-        } else if request.messages.is_empty() {
-            request.messages.push(Message::User(
-                "(The assistant waits for the user to begin.)".to_owned(),
+    };
+    for criterion in extra {
+        let scoring = criterion.get("scoring_mode").and_then(Value::as_str);
+        if scoring.is_some_and(|mode| mode != "binary") {
+            return Err(Problem::not_built(
+                "Criteria are met or not here: leave out scoring_mode, or say \"binary\".",
             ));
         }
-        let mut events = self.llm.generate(request);
-        let mut text = String::new();
-        while let Ok(Some(Ok(event))) = timeout(PATIENCE, events.recv()).await {
-            match event {
-                Event::Text(piece) => text.push_str(&piece),
-                Event::Done => return Some(text.trim().to_owned()),
-                _ => {}
+        for field in ["id", "conversation_goal_prompt"] {
+            if criterion
+                .get(field)
+                .and_then(Value::as_str)
+                .is_none_or(str::is_empty)
+            {
+                return Err(Problem::missing(&format!(
+                    "extra_evaluation_criteria.{field}"
+                )));
             }
         }
-        None
+    }
+    let own = "/platform_settings/evaluation/criteria";
+    let own = document.pointer(own).and_then(Value::as_array).cloned();
+    let criteria: Vec<Value> = own
+        .unwrap_or_default()
+        .into_iter()
+        .chain(extra.iter().cloned())
+        .collect();
+    crate::agents::merge(
+        &mut document,
+        json!({"platform_settings": {"evaluation": {"criteria": criteria}}}),
+    );
+    Ok(document)
+}
+
+impl Order {
+    async fn hold(&mut self, told: &mut (dyn FnMut(&Talk) + Send)) -> Result<(), Problem> {
+        hold(
+            &mut self.talk,
+            &mut self.player,
+            self.history.last(),
+            self.most,
+            told,
+        )
+        .await
+    }
+
+    /// What an llm says of it, as it would after a call.
+    async fn analysis(&self) -> Value {
+        let whole = self.talk.whole();
+        let questions = Questions::of(&self.document);
+        let findings = match &self.judge {
+            Err(why) => questions.unanswered(&whole, why),
+            Ok(llm) => match questions.ask(llm, &whole).await {
+                Ok(findings) => findings,
+                Err(trouble) => questions.unanswered(&whole, &no_answer(&trouble)),
+            },
+        };
+        findings.analysis
+    }
+
+    /// What was said before and is not said again.
+    fn before(&self) -> &[Value] {
+        let said_again = usize::from(self.history.last().is_some());
+        &self.before[..self.before.len().saturating_sub(said_again)]
     }
 }
 
-fn turn(role: &str, text: &str) -> Value {
-    json!({"role": role, "message": text, "time_in_call_secs": 0, "tool_calls": [], "tool_results": []})
+async fn simulate(
+    State(house): House_,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Value>, Problem> {
+    let mut order = order(&house, &id, &body).await?;
+    order.hold(&mut |_| {}).await?;
+    let mut turns = order.before().to_vec();
+    turns.extend(order.talk.transcript());
+    Ok(Json(
+        json!({"simulated_conversation": turns, "analysis": order.analysis().await}),
+    ))
+}
+
+/// The same, a JSON object per line as it happens: pieces of the conversation, at last the analysis.
+async fn streamed(
+    State(house): House_,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let mut order = order(&house, &id, &body).await?;
+    // A line for each step, so that none ever waits.
+    let (sender, receiver) = mpsc::channel(MOST_TURNS as usize + 4);
+    tokio::spawn(async move {
+        let before = order.before().to_vec();
+        tell(&sender, "simulated_conversation", &before.into());
+        let mut shown = 0;
+        let held = order
+            .hold(&mut |talk| {
+                let turns = talk.transcript();
+                // Calls without an answer yet stand at the end, and belong to what comes.
+                let said = turns.iter().filter(|turn| !turn["message"].is_null());
+                let whole = said.count();
+                let new = turns.get(shown..whole).unwrap_or_default().to_vec();
+                shown = whole;
+                tell(&sender, "simulated_conversation", &new.into());
+            })
+            .await;
+        match held {
+            Ok(()) => {
+                let rest = order.talk.transcript().split_off(shown);
+                tell(&sender, "simulated_conversation", &rest.into());
+                tell(&sender, "analysis", &order.analysis().await);
+            }
+            Err(problem) => {
+                // There is no better way to say so once the answer has begun: the stream breaks off.
+                let _ = sender.try_send(Err(io::Error::other(problem)));
+            }
+        }
+    });
+    let lines = stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|line| (line, receiver))
+    });
+    Ok((
+        [(header::CONTENT_TYPE, "application/json")],
+        Bytes::from_stream(lines),
+    )
+        .into_response())
+}
+
+/// A line of the stream. What is empty is left out; a client that has gone does not matter.
+fn tell(sender: &mpsc::Sender<io::Result<Chunk>>, name: &str, what: &Value) {
+    if what.as_array().is_none_or(|list| !list.is_empty()) {
+        let line = format!("{}\n", json!({ name: what }));
+        let _ = sender.try_send(Ok(Chunk::from(line)));
+    }
 }

@@ -11,9 +11,9 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{body::Body, need_key};
+use super::{body::Body, list::listed, need_key};
 use crate::{
-    Problem,
+    Problem, StoredAgent,
     agents::{PageQuery, merge},
     http::House,
 };
@@ -112,11 +112,7 @@ async fn list(
                 .is_none_or(|wanted| Some(wanted) == kind)
     });
     let page = query.cut(tools, |tool| &tool.id)?;
-    Ok(Json(json!({
-        "tools": page.items.iter().map(|tool| tool.to_rest()).collect::<Vec<_>>(),
-        "has_more": page.next_cursor.is_some(),
-        "next_cursor": page.next_cursor,
-    })))
+    Ok(listed("tools", page, |tool| tool.to_rest()))
 }
 
 async fn dependents(
@@ -130,14 +126,11 @@ async fn dependents(
         return Err(Problem::no_tool(&id));
     }
     let page = query.cut(house.registry.dependents(&id), |agent| &agent.id)?;
-    let agents: Vec<Value> = page
-        .items
-        .iter()
-        .map(|agent| json!({"type": "available", "id": agent.id, "name": agent.name(), "access_level": "admin"}))
-        .collect();
-    Ok(Json(json!({
-        "agents": agents,
-        "has_more": page.next_cursor.is_some(),
-        "next_cursor": page.next_cursor,
-    })))
+    Ok(listed("agents", page, |agent| used_by(&agent)))
+}
+
+/// An agent that uses something.
+pub(super) fn used_by(agent: &StoredAgent) -> Value {
+    json!({"type": "available", "id": agent.id, "name": agent.name(), "created_at_unix_secs": agent.created,
+        "access_level": "admin"})
 }
