@@ -53,7 +53,7 @@ impl Call {
     fn frames(&mut self, count: usize, probability: f32) -> Vec<Output> {
         let mut outputs = Vec::new();
         for _ in 0..count {
-            self.now = self.now + FRAME;
+            self.now += FRAME;
             outputs.extend(self.tell(Input::Voice {
                 probability,
                 frame: FRAME,
