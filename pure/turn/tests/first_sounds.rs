@@ -128,3 +128,26 @@ fn words_without_enough_voice_stop_nothing_and_words_with_it_do() {
         assert!(stopped(&outputs), "{text}: {outputs:?}");
     }
 }
+
+/// Whether a final text counts that comes seven seconds after its end, with so many partial texts before it.
+fn late(partials: usize) -> bool {
+    let mut call = Call::new();
+    let utterance = UtteranceId(1);
+    call.frames(30, 0.9);
+    call.frames(125, 0.0);
+    for _ in 0..partials {
+        call.frames(125, 0.0);
+        let text = "no that".to_owned();
+        call.tell(Input::Partial { utterance, text });
+    }
+    call.frames(312 - partials * 125, 0.0);
+    let text = "no that is wrong".to_owned();
+    let outputs = call.tell(Input::Final { utterance, text });
+    outputs.iter().any(|o| matches!(o, Output::Stop { .. }))
+}
+
+#[test]
+fn a_recogniser_that_still_tells_partial_texts_is_waited_for_longer() {
+    assert!(!late(0));
+    assert!(late(2));
+}
