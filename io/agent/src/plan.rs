@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use turn::{Eagerness, Patience};
 
 use crate::{
-    config::{Config, View},
+    config::{Config, ConversationConfig, View},
     variables::{self, Missing, SYSTEM, Variables},
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) parting_message: Option<String>,
     pub(crate) language: String,
     pub(crate) voice: Option<String>,
+    /// The client chose the voice: it stays, whatever is spoken.
+    chosen_voice: bool,
     pub(crate) speed: f32,
     pub(crate) keywords: Vec<String>,
     pub(crate) client_events: Vec<ClientEventKind>,
@@ -72,6 +74,19 @@ const LONGEST_FINAL: Duration = Duration::from_millis(2_800);
 const ONE_MOMENT: &str = "One moment, please.";
 
 impl Plan {
+    /// From now on `language` is spoken, with the voice that the agent has for it.
+    pub(crate) fn change_language(
+        &mut self,
+        config: &ConversationConfig,
+        tts: &dyn Tts,
+        language: &str,
+    ) {
+        language.clone_into(&mut self.language);
+        if !self.chosen_voice {
+            self.voice = voice_of(config, language).and_then(|voice| known_voice(tts, voice));
+        }
+    }
+
     #[expect(clippy::too_many_lines, reason = "one field after the other")]
     pub(crate) fn make(basis: Basis<'_>, wishes: &Initiation) -> Result<Self, Refusal> {
         let view = &basis.config.view;
@@ -184,9 +199,13 @@ impl Plan {
             prompt,
             first_message,
             parting_message,
-            voice: pick(|layer| layer.tts.voice_id.as_ref())
-                .or_else(|| config.tts.voice_id.clone())
+            voice: overrides
+                .tts
+                .voice_id
+                .clone()
+                .or_else(|| voice_of(config, &language))
                 .and_then(|voice| known_voice(basis.tts, voice)),
+            chosen_voice: overrides.tts.voice_id.is_some(),
             speed: speed.clamp(0.7, 1.2),
             keywords: overrides
                 .asr
@@ -307,6 +326,16 @@ fn extra_body(
 }
 
 /// A voice the provider has; any other becomes its default.
+/// The voice for a language, or the agent's.
+fn voice_of(config: &ConversationConfig, language: &str) -> Option<String> {
+    (language != config.agent.language)
+        .then(|| config.language_presets.get(language))
+        .flatten()
+        .and_then(|preset| preset.overrides.tts.voice_id.as_ref())
+        .or(config.tts.voice_id.as_ref())
+        .cloned()
+}
+
 fn known_voice(tts: &dyn Tts, voice: String) -> Option<String> {
     let known = tts.voices();
     if known.is_empty() || known.iter().any(|one| one.id == voice) {
@@ -373,5 +402,23 @@ fn turn_settings(view: &View, soft_timeout: Option<Duration>) -> turn::Settings 
         max_duration: seconds(config.conversation.max_duration_seconds, None)
             .unwrap_or(default.max_duration),
         ..default
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_brings_its_voice_and_gives_the_agents_back() {
+        let config: ConversationConfig = serde_json::from_value(serde_json::json!({
+            "tts": {"voice_id": "own"},
+            "language_presets": {"fr": {"overrides": {"tts": {"voice_id": "of french"}}}, "de": {"overrides": {}}},
+        }))
+        .unwrap();
+        let voice = |language| voice_of(&config, language);
+        assert_eq!(voice("fr").as_deref(), Some("of french"));
+        assert_eq!(voice("de").as_deref(), Some("own"));
+        assert_eq!(voice("en").as_deref(), Some("own"));
     }
 }

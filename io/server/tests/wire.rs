@@ -167,7 +167,9 @@ async fn speech_gives_scores_and_transcripts() {
         kinds.push(kind);
     }
     assert!(loudest > 0.9);
-    assert!(kinds.iter().any(|kind| kind == "tentative_user_transcript"));
+    for kind in ["tentative_user_transcript", "internal_turn_probability"] {
+        assert!(kinds.iter().any(|sent| sent == kind), "no {kind}");
+    }
     let answer = next(&mut caller, "agent_response").await;
     assert_eq!(answer["agent_response_event"]["agent_response"], STORY);
 }

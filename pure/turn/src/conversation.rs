@@ -151,6 +151,17 @@ impl Conversation {
         self.timer().map(|(at, _)| at)
     }
 
+    /// How likely the user's turn is over, 0 to 1, judged from its words, what the agent asked for and the melody, without the
+    /// silence so far. None: no turn is under way, or its words are not known yet.
+    pub fn turn_probability(&self) -> Option<f32> {
+        match &self.floor {
+            Floor::User(turn) if turn.open().is_none() && turn.unanswered().is_none() => {
+                Some(1.0 / (1.0 + (-self.evidence(turn).log_odds()).exp()))
+            }
+            _ => None,
+        }
+    }
+
     /// Who has the floor.
     pub fn floor(&self) -> FloorKind {
         match (self.phase, &self.floor) {

@@ -151,13 +151,17 @@ impl Conversation {
 
     /// When the turn is over if the user says nothing more.
     pub(crate) fn end_of_turn(&self, turn: &UserTurn) -> Moment {
-        let evidence = Evidence::of(
+        turn.last_voice + end_of_turn::wait(self.settings.eagerness, self.evidence(turn))
+    }
+
+    /// What speaks for the end of the turn.
+    pub(crate) fn evidence(&self, turn: &UserTurn) -> Evidence {
+        Evidence::of(
             &turn.text(),
             self.expected,
             self.settings.spelling_patience,
             self.finality,
-        );
-        turn.last_voice + end_of_turn::wait(self.settings.eagerness, evidence)
+        )
     }
 
     fn agent_timers(&self, turn: &AgentTurn, earliest: &mut Earliest) {

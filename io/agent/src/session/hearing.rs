@@ -10,7 +10,7 @@ use std::{
 };
 
 use audio::{Decoder, Framer, Melody, Moment, Resampler, SampleRate};
-use protocol::agents::ErrorType;
+use protocol::agents::{ErrorType, TurnProbability};
 use providers::{
     ProviderError,
     asr::{self, Expected},
@@ -378,6 +378,13 @@ impl Session {
                     utterance: UtteranceId(utterance),
                     text,
                 });
+                self.settle_facts().await;
+                if let Some(probability) = self.machine.turn_probability() {
+                    let event = TurnProbability {
+                        turn_probability: f64::from(probability),
+                    };
+                    self.send(event.into()).await;
+                }
             }
             Some(Err(error)) => self.asr_failed(&error).await,
             None => {

@@ -38,6 +38,7 @@ pub(crate) fn desk(changes: Value) -> StoredAgent {
         "agent_response_complete",
         "asr_initiation_metadata",
         "internal_tentative_agent_response",
+        "internal_turn_probability",
     ];
     let base = json!({"conversation_config": {
         "conversation": {"client_events": all},

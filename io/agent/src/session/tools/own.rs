@@ -147,7 +147,8 @@ impl Session {
             }
         }
         if self.plan.language != wanted {
-            wanted.clone_into(&mut self.plan.language);
+            let config = &self.inner.config.view.conversation_config;
+            self.plan.change_language(config, &*providers.tts, wanted);
             self.listen_anew();
         }
         Ok(format!("The language is {wanted} now."))
