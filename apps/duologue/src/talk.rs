@@ -36,7 +36,7 @@ use keep::Keep;
 use mouth::{Caller, Mouth};
 use notes::Notes;
 use remember::Remember;
-use screen::Screen;
+use screen::{Keys, Screen};
 use setup::{Answerer, Prepared};
 use view::{Shown, View};
 
@@ -135,7 +135,12 @@ pub(crate) async fn run(context: &Context, arguments: &Talk) -> Outcome<()> {
     } else {
         context.out
     };
-    let (view, keys) = match Screen::open(&context.logs) {
+    let help = match (by_device, arguments.hold_to_talk) {
+        (true, true) => Keys::HoldToTalk,
+        (true, false) => Keys::Mute,
+        (false, _) => Keys::HangUp,
+    };
+    let (view, keys) = match Screen::open(&context.logs, help) {
         Some((screen, keys)) if out.is_watched() && !arguments.text => {
             (View::Screen(Box::new(screen)), Some(keys))
         }

@@ -9,14 +9,14 @@ use std::{
     fs::File,
     io::{BufRead as _, BufReader},
     num::NonZeroU16,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
 use audio::{Level, SampleRate, wav};
-use common::{Bench, server::Server};
+use common::{Bench, server::Server, terminal::Terminal};
 use serde_json::Value;
 use soundcard::{Recorder, SoundSystem};
 
@@ -136,6 +136,14 @@ impl Talk {
             events,
             told: Vec::new(),
         }
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
     }
 
     /// Waits for an event of `kind` of which `wanted` holds; what comes before it is passed over.
@@ -404,4 +412,101 @@ fn until_quiet(recorder: &Recorder) {
         assert!(Instant::now() < deadline, "the agent does not stop");
         thread::sleep(Duration::from_millis(100));
     }
+}
+
+#[test]
+fn a_conversation_goes_on_after_the_program_was_stopped() {
+    let bench = Bench::new();
+    let price = spoken(&bench, "What is the price of a room?");
+    let question = spoken(&bench, "When are you open?");
+    let sound = SoundSystem::start(&[VOICE, MICROPHONE, SPEAKER]);
+    let recorder = sound.record("speaker");
+    let mut talk = Talk::begin(&bench, &sound);
+    talk.until("agent", |_| true);
+    until_it_has_spoken(&recorder, 0);
+
+    // As in a laptop that sleeps, nothing of the program runs. What is said meanwhile, nobody hears, now or later.
+    talk.signal("STOP");
+    sound.play_into("voice", &price);
+    thread::sleep(Duration::from_secs(3));
+    let stopped = talk.told.len();
+    talk.signal("CONT");
+    talk.until("notice", |text| text.contains("nobody was listening"));
+    until_quiet(&recorder);
+    talk.ask(&sound, &question, "garden");
+    let answered = talk.told[stopped..].iter().any(|event| {
+        event["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("fifteen"))
+    });
+    assert!(!answered, "{:#?}", talk.told);
+}
+
+/// The conversation on a terminal, with keys. Gives it when the agent has greeted.
+fn at_a_desk(bench: &Bench, sound: &SoundSystem, recorder: &Recorder, more: &str) -> Terminal {
+    bench.file("desk.toml", DESK);
+    let arguments =
+        format!("talk --agent ./desk.toml --device-in microphone --device-out speaker {more}");
+    let mut terminal = Terminal::open_with(bench, &arguments, sound.environment());
+    terminal.until("What time would you like to come?");
+    until_it_has_spoken(recorder, 0);
+    terminal
+}
+
+#[test]
+fn words_spoken_while_muted_are_not_heard() {
+    let bench = Bench::new();
+    let price = spoken(&bench, "What is the price of a room?");
+    let question = spoken(&bench, "When are you open?");
+    let sound = SoundSystem::start(&[VOICE, MICROPHONE, SPEAKER]);
+    let recorder = sound.record("speaker");
+    let mut terminal = at_a_desk(&bench, &sound, &recorder, "");
+    terminal.until("space mutes");
+    terminal.send(b" ");
+    terminal.until("microphone off");
+    terminal.until("not heard");
+    sound.play_into("voice", &price);
+    thread::sleep(Duration::from_secs(4));
+    terminal.send(b" ");
+    terminal.until("microphone on");
+    ask_until(&mut terminal, &sound, &question, "garden");
+    assert!(!terminal.seen().contains("fifteen"), "{}", terminal.seen());
+}
+
+#[test]
+fn with_hold_to_talk_words_are_heard_while_the_key_is_held() {
+    let bench = Bench::new();
+    let price = spoken(&bench, "What is the price of a room?");
+    let question = spoken(&bench, "When are you open?");
+    let sound = SoundSystem::start(&[VOICE, MICROPHONE, SPEAKER]);
+    let recorder = sound.record("speaker");
+    let mut terminal = at_a_desk(&bench, &sound, &recorder, "--hold-to-talk");
+    terminal.until("hold space to talk");
+    sound.play_into("voice", &price);
+    thread::sleep(Duration::from_secs(4));
+    for _ in 0..3 {
+        let mut playing = sound.begin_playing("voice", &question);
+        // A held key is repeated by the terminal.
+        while !playing.is_over() {
+            terminal.send(b" ");
+            thread::sleep(Duration::from_millis(100));
+        }
+        if terminal.shows("garden", PATIENCE / 3) {
+            break;
+        }
+    }
+    terminal.until("garden");
+    assert!(!terminal.seen().contains("fifteen"), "{}", terminal.seen());
+}
+
+/// Asks, and asks again as people do, until `answer` is shown.
+#[track_caller]
+fn ask_until(terminal: &mut Terminal, sound: &SoundSystem, question: &[i16], answer: &str) {
+    for _ in 0..3 {
+        sound.play_into("voice", question);
+        if terminal.shows(answer, PATIENCE / 3) {
+            return;
+        }
+    }
+    panic!("{answer:?} was never shown: {}", terminal.seen());
 }

@@ -17,8 +17,14 @@ use crate::{
 
 /// However the words turn out: nobody is left in silence longer than this by a duck.
 pub(crate) const DUCK_LIMIT: Duration = Duration::from_secs(3);
+/// A first sound has become an utterance by then, or never will.
+pub(crate) const HASTY_LIMIT: Duration = Duration::from_millis(300);
 /// So many little words may be a fragment. More are the beginning of a sentence.
 const LONGEST_FRAGMENT: usize = 3;
+/// A recogniser that is given the rest of an echo makes some words of it. Nobody says a word with less voice than this.
+const SHORTEST_WORD: Duration = Duration::from_millis(100);
+/// More words than these were not made of nothing.
+const FEW_WORDS: usize = 3;
 /// An echo ends soon after its sound.
 const ECHO_TAIL: Duration = Duration::from_millis(500);
 
@@ -33,18 +39,48 @@ enum Verdict {
 impl Conversation {
     /// The user began to speak during the agent's turn.
     pub(crate) fn challenge(&mut self) {
+        self.duck(false);
+    }
+
+    /// A first sound during the agent's turn: most callers are silenced for by it, some frames before it is certain that
+    /// somebody speaks. Where that happens for nothing it is not done again for a while: for half a second, then for one,
+    /// then for two.
+    pub(crate) fn listen_up(&mut self) {
+        let now = self.now;
+        if let Floor::Agent(turn) = &self.floor
+            && turn.overlap.utterances.is_empty()
+            && turn.may_be_startled(now)
+        {
+            self.duck(true);
+        }
+    }
+
+    /// The first sound was no speech.
+    pub(crate) fn calm_down(&mut self) {
+        if let Floor::Agent(turn) = &mut self.floor
+            && turn.ducked.is_some_and(|ducked| ducked.hasty)
+        {
+            turn.startled = (turn.startled.0.saturating_add(1), self.now);
+            self.resume();
+            self.pump();
+        }
+    }
+
+    fn duck(&mut self, hasty: bool) {
         let sounding = self.sounding_reply();
         let Floor::Agent(turn) = &mut self.floor else {
             return;
         };
-        if let Some(reply) = sounding
+        if let Some(ducked) = &mut turn.ducked {
+            ducked.hasty &= hasty;
+        } else if let Some(reply) = sounding
             && self.edge.can_pause
             && turn.is_interruptible()
-            && turn.ducked.is_none()
         {
             turn.ducked = Some(Ducked {
                 since: self.now,
                 reply,
+                hasty,
             });
             self.out.push(Output::Duck { reply });
             self.playout.pause(self.now);
@@ -152,6 +188,11 @@ impl Conversation {
             Some("backchannel")
         } else if is_fragment(&said) {
             Some("a fragment")
+        } else if utterance.agent_words.is_some()
+            && said.len() <= FEW_WORDS
+            && utterance.voiced < SHORTEST_WORD * said.len() as u32
+        {
+            Some("too short for words")
         } else {
             None
         };

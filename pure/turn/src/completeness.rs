@@ -121,6 +121,48 @@ const CLOSERS: &[&str] = &[
     "okay", "ok", "correct", "exactly",
 ];
 
+/// How short statements end that nobody goes on after.
+const CLOSING_WORDS: &[&[&str]] = &[
+    &["not", "really"],
+    &["not", "yet"],
+    &["sounds", "good"],
+    &["that", "works"],
+    &["thats", "it"],
+    &["that", "is", "it"],
+    &["thats", "all"],
+    &["that", "is", "all"],
+    &["nothing", "else"],
+    &["never", "mind"],
+    &["of", "course"],
+    &["all", "right"],
+    &["go", "ahead"],
+    &["any", "more"],
+];
+
+/// Words that mostly end a sentence.
+const ENDERS: &[&str] = &[
+    "again",
+    "too",
+    "instead",
+    "already",
+    "yet",
+    "anymore",
+    "tonight",
+    "now",
+    "later",
+    "soon",
+    "though",
+    "either",
+    "together",
+    "everything",
+    "much",
+    "alone",
+    "there",
+    "here",
+    "away",
+    "back",
+];
+
 const DAYS: &[&str] = &[
     "monday",
     "tuesday",
@@ -194,10 +236,74 @@ pub fn completeness(text: &str, expected: Expected, patience: Patience) -> Compl
     if trimmed.ends_with(['.', '!', '。', '！'])
         || CLOSERS.contains(&last)
         || said.ends_with(&["thank".to_owned(), "you".to_owned()])
+        || CLOSING_WORDS.iter().any(|end| ends_in(&said, end))
     {
         return Completeness::Complete;
     }
     Completeness::Neutral
+}
+
+/// Verbs that commands begin with.
+const COMMANDS: &[&str] = &[
+    "add",
+    "book",
+    "bring",
+    "call",
+    "cancel",
+    "change",
+    "check",
+    "close",
+    "delete",
+    "explain",
+    "find",
+    "give",
+    "help",
+    "let",
+    "make",
+    "move",
+    "open",
+    "order",
+    "pause",
+    "play",
+    "put",
+    "read",
+    "remind",
+    "repeat",
+    "say",
+    "search",
+    "send",
+    "set",
+    "show",
+    "spell",
+    "start",
+    "stop",
+    "switch",
+    "take",
+    "tell",
+    "translate",
+    "turn",
+    "wake",
+    "write",
+];
+
+/// Whether it is a command: few hesitate within one.
+pub(crate) fn is_command(said: &[String]) -> bool {
+    const BEFORE: [&str; 6] = ["please", "just", "and", "then", "now", "okay"];
+    said.iter()
+        .map(String::as_str)
+        .find(|word| !BEFORE.contains(word))
+        .is_some_and(|first| COMMANDS.contains(&first))
+        && said.len() > 1
+}
+
+fn ends_in(said: &[String], end: &[&str]) -> bool {
+    said.len() >= end.len() && said[said.len() - end.len()..].iter().eq(end)
+}
+
+/// Whether the last word is one that mostly ends a sentence.
+pub(crate) fn ends_well(said: &[String]) -> bool {
+    said.last()
+        .is_some_and(|last| ENDERS.contains(&last.as_str()))
 }
 
 /// Whether `last` needs something after it.
@@ -432,6 +538,18 @@ mod tests {
         for text in ["yes", "yes that's right", "that is right"] {
             assert_eq!(judge(text, Expected::Confirmation), Complete, "{text}");
         }
+    }
+
+    #[test]
+    fn ways_to_end_are_known() {
+        let judge = |text| completeness(text, Expected::Anything, Patience::Auto);
+        assert_eq!(judge("that sounds good"), Completeness::Complete);
+        assert_eq!(judge("no not really"), Completeness::Complete);
+        assert_eq!(judge("that sounds"), Completeness::Neutral);
+        assert!(ends_well(&words("I forgot my password again")));
+        assert!(!ends_well(&words("again I")) && !ends_well(&[]));
+        assert!(is_command(&words("please turn the volume down")));
+        assert!(!is_command(&words("I turn")) && !is_command(&words("please")));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who has the floor.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use audio::Moment;
 
@@ -23,6 +23,10 @@ pub(crate) struct Open {
     pub(crate) waits: bool,
 }
 
+/// After a pause for nothing it takes a whole onset to pause the agent again for so long, and twice as long each time.
+const CALM: Duration = Duration::from_millis(500);
+const MOST_DOUBLINGS: u32 = 6;
+
 /// The agent's hold of the floor: one or more replies, in the order in which they are heard.
 #[derive(Clone, Debug)]
 pub(crate) struct AgentTurn {
@@ -31,6 +35,8 @@ pub(crate) struct AgentTurn {
     pub(crate) overlap: UserTurn,
     /// Since when playout is paused to find out what the user wants.
     pub(crate) ducked: Option<Ducked>,
+    /// How often it was paused for a sound that was no speech, and when last.
+    pub(crate) startled: (u32, Moment),
     pub(crate) filler_said: bool,
     /// How often tools were called in it.
     pub(crate) rounds: u32,
@@ -49,6 +55,7 @@ impl AgentTurn {
             replies: VecDeque::from([reply]),
             overlap,
             ducked: None,
+            startled: (0, now),
             filler_said: false,
             rounds: 0,
             parting: None,
@@ -65,6 +72,15 @@ impl AgentTurn {
             .all(|r| r.interruptible && !r.calls.iter().any(crate::tools::Call::holds_the_floor))
     }
 
+    /// Whether a first sound may pause it, before it is known to be speech.
+    pub(crate) fn may_be_startled(&self, now: Moment) -> bool {
+        let (times, last) = self.startled;
+        match times.checked_sub(1) {
+            None => true,
+            Some(doublings) => now >= last + CALM * (1 << doublings.min(MOST_DOUBLINGS)),
+        }
+    }
+
     /// Whether it is saying goodbye.
     pub(crate) fn is_parting(&self) -> bool {
         self.parting.is_some() || self.replies.iter().any(|r| r.parting)
@@ -76,6 +92,8 @@ impl AgentTurn {
 pub(crate) struct Ducked {
     pub(crate) since: Moment,
     pub(crate) reply: ReplyId,
+    /// For the first sound of what may become an utterance.
+    pub(crate) hasty: bool,
 }
 
 /// Who has the floor, for shells and displays.

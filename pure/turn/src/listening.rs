@@ -19,8 +19,10 @@ use crate::{
 const LEAD_IN: Duration = Duration::from_millis(200);
 /// Voiced frames within this of the last are speech going on; later ones must first prove to be no click.
 const BRIDGE: Duration = Duration::from_millis(100);
-/// A final text counts for so long after it was given up. What comes later answers a question that nobody remembers.
+/// A final text counts for so long after it was given up, or after the last partial text since. What comes later answers a question that nobody remembers.
 const LATEST_FINAL: Duration = Duration::from_secs(5);
+/// While a slow recogniser still tells partial texts, it is waited for so long after the last speech and no longer.
+const LATEST_OF_ALL: Duration = Duration::from_secs(20);
 /// So many speculations one turn may cost.
 const MOST_SPECULATIONS: u32 = 4;
 
@@ -42,6 +44,9 @@ impl Conversation {
             .ear
             .hear(now, probability, frame, self.settings.voice_threshold);
         if voiced.is_zero() {
+            if self.ear.run().is_zero() {
+                self.calm_down();
+            }
             return;
         }
         let ear = self.ear;
@@ -59,6 +64,8 @@ impl Conversation {
             }
         } else if ear.run() >= self.settings.speech_onset {
             self.open_utterance(ear.began(), ear.run());
+        } else {
+            self.listen_up();
         }
     }
 
@@ -107,7 +114,15 @@ impl Conversation {
     }
 
     pub(crate) fn on_partial(&mut self, id: UtteranceId, text: String) {
+        let now = self.now;
         let Some(utterance) = self.user_turn_mut().and_then(|turn| turn.get_mut(id)) else {
+            // Given up, but the recogniser is at it still.
+            if let Some((utterance, at)) = &mut self.given_up
+                && utterance.id == id
+                && now - *at <= LATEST_FINAL
+            {
+                *at = now.min(utterance.last_voice + LATEST_OF_ALL);
+            }
             return;
         };
         if utterance.is_final() || text.trim().is_empty() {

@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 use audio::Moment;
 
 use crate::{
-    barge_in::DUCK_LIMIT,
+    barge_in::{DUCK_LIMIT, HASTY_LIMIT},
     conversation::{Conversation, Limit, Phase},
     end_of_turn::{self, Evidence},
     floor::{AgentTurn, Floor},
@@ -172,7 +172,12 @@ impl Conversation {
         };
         self.ear_timers(&turn.overlap, patience, earliest);
         if let Some(ducked) = turn.ducked {
-            earliest.add(ducked.since + DUCK_LIMIT, Timer::Duck);
+            let limit = if ducked.hasty {
+                HASTY_LIMIT
+            } else {
+                DUCK_LIMIT
+            };
+            earliest.add(ducked.since + limit, Timer::Duck);
         }
         for call in turn.replies.iter().flat_map(|r| &r.calls) {
             if let Some(at) = call.deadline() {

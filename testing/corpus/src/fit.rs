@@ -19,14 +19,15 @@ const NAMES: [&str; COUNT] = [
     "dictating",
     "fall",
     "softer",
+    "length",
+    "ends well",
+    "command",
 ];
-const COUNT: usize = 7;
+const COUNT: usize = 10;
 
 /// One pause as numbers.
 struct Row {
     features: [f64; COUNT],
-    /// What is set by hand and not fitted.
-    given: f64,
     over: bool,
     text: String,
 }
@@ -85,16 +86,17 @@ fn row(pause: &Pause) -> Row {
             is(Completeness::Dictating),
             low,
             soft,
+            f64::from(evidence.doublings()),
+            is(Completeness::Neutral) * f64::from(u8::from(evidence.ends_well)),
+            is(Completeness::Neutral) * f64::from(u8::from(evidence.command)),
         ],
-        given: f64::from(evidence.length()),
         over: pause.goes_on.is_none(),
         text: pause.text.clone(),
     }
 }
 
 fn odds(weights: &[f64; COUNT], row: &Row) -> f64 {
-    let fitted: f64 = weights.iter().zip(row.features).map(|(w, f)| w * f).sum();
-    fitted + row.given
+    weights.iter().zip(row.features).map(|(w, f)| w * f).sum()
 }
 
 fn probability(log_odds: f64) -> f64 {
@@ -181,7 +183,7 @@ mod tests {
     #[test]
     fn what_made_the_pauses_is_found_again() {
         // Every feature is one or zero, and the end follows the odds exactly.
-        let truth = [0.4, 1.5, -0.5, -2.0, -1.0, 0.8, 0.0];
+        let truth = [0.4, 1.5, -0.5, -2.0, -1.0, 0.8, 0.0, 0.0, 0.0, 0.0];
         let mut rows = Vec::new();
         for class in 0..5 {
             for fall in [0.0, 1.0] {
@@ -191,7 +193,6 @@ mod tests {
                 features[5] = fall;
                 let row = |over| Row {
                     features,
-                    given: 0.0,
                     over,
                     text: String::new(),
                 };

@@ -17,6 +17,16 @@ struct Turns {
     group: Vec<Group>,
 }
 
+impl Turns {
+    /// Each text, and of what sort it is.
+    fn texts(&self) -> impl Iterator<Item = (&str, &TurnText)> {
+        self.group.iter().flat_map(|group| {
+            let name = group.name.as_str();
+            group.turn.iter().map(move |text| (name, text))
+        })
+    }
+}
+
 /// Texts of one sort.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,15 +171,17 @@ pub fn build(voices: &mut Voices, hesitations: Hesitations) -> anyhow::Result<Ve
         toml::from_str(include_str!("../texts/turns.toml")).context("texts/turns.toml")?;
     let overlaps: Overlaps =
         toml::from_str(include_str!("../texts/overlaps.toml")).context("texts/overlaps.toml")?;
+    let tuning: Turns =
+        toml::from_str(include_str!("../texts/tuning.toml")).context("texts/tuning.toml")?;
     let mut items = Vec::new();
-    let texts = turns
-        .group
-        .iter()
-        .flat_map(|group| group.turn.iter().map(|text| (group.name.as_str(), text)));
-    for (index, (group, text)) in texts.enumerate() {
+    let texts = turns.texts().map(|text| (text, true));
+    let texts = texts.chain(tuning.texts().map(|text| (text, false)));
+    for (index, ((group, text), divided)) in texts.enumerate() {
         for variant in 0..5 {
             let made = (index, variant, hesitations);
-            items.push(turn(voices, &overlaps, group, text, made)?);
+            let mut item = turn(voices, &overlaps, group, text, made)?;
+            item.held_out &= divided;
+            items.push(item);
         }
     }
     for (kind, texts, variants) in [

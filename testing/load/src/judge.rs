@@ -47,6 +47,8 @@ pub(crate) fn judge(log: &Log, repertoire: &Repertoire) -> Verdict {
     let understood = Evidence {
         completeness: Completeness::Complete,
         words: 1,
+        ends_well: false,
+        command: false,
         finality: 0.5,
     };
     let end_of_turn = turn::wait(Eagerness::Normal, understood);

@@ -132,6 +132,8 @@ pub(crate) struct World {
     enlivened: Option<ReplyId>,
     /// The machine is ending everything; that is no interruption.
     winding_up: bool,
+    /// Since when playing is paused.
+    silent_since: Option<Moment>,
     /// When the act that was planned last happens: the next is not planned before.
     planned: Moment,
 }
@@ -164,6 +166,7 @@ impl World {
             liveliness,
             enlivened: None,
             winding_up: false,
+            silent_since: None,
             planned: Moment::ZERO,
         }
     }
@@ -375,6 +378,11 @@ impl World {
                 self.open
                     .insert(utterance, (self.now - since, String::new()));
                 self.after(self.script.manners.asr_delay, Event::Poll(utterance));
+                if let Some(silent) = self.silent_since {
+                    // Playing had paused at the first sound, before it was known to be speech.
+                    let began = self.now - since + Duration::from_millis(200);
+                    self.figures.stops.push(silent - began);
+                }
             }
             Output::CloseUtterance { utterance } => self.close(utterance),
             Output::DropUtterance { utterance, .. } => {
@@ -407,10 +415,14 @@ impl World {
             }
             Output::Play { reply, event } => self.play(reply, event, chunk),
             Output::Duck { .. } => {
+                self.silent_since = Some(self.now);
                 self.note_silence();
                 self.edge.pause(true);
             }
-            Output::Resume { .. } => self.edge.pause(false),
+            Output::Resume { .. } => {
+                self.silent_since = None;
+                self.edge.pause(false);
+            }
             Output::Stop { .. } => {
                 if self.edge.is_sounding() && !self.winding_up {
                     self.figures.interruptions += 1;
@@ -428,6 +440,7 @@ impl World {
                     self.figures.false_interruptions += u64::from(!asked);
                     self.note_silence();
                 }
+                self.silent_since = None;
                 self.edge.stop();
             }
             Output::Cancel { reply } => {

@@ -24,6 +24,8 @@ const RATE: SampleRate = SampleRate::HZ_16000;
 /// The tone of the test: high enough to be told from hum, low enough for a telephone.
 const TONE_HZ: f32 = 1_000.0;
 const TONE: Duration = Duration::from_millis(600);
+/// Where the sound system's buffers stand when a tone is played is chance: one is no measure.
+const TONES: u64 = 3;
 /// What 16 bits show of silence, in dBFS.
 const NOTHING: f32 = -96.0;
 /// How long the room is listened to before the tone.
@@ -86,7 +88,15 @@ fn show(out: Out, devices: &[DeviceInfo]) -> Outcome<()> {
 struct Found {
     quiet: Level,
     loudest: Level,
-    round_trip: Option<Duration>,
+    /// Of those tones that were heard, shortest first.
+    round_trips: Vec<Duration>,
+}
+
+impl Found {
+    /// The middle one.
+    fn round_trip(&self) -> Option<Duration> {
+        self.round_trips.get(self.round_trips.len() / 2).copied()
+    }
 }
 
 async fn test(out: Out, arguments: &Devices) -> Outcome<()> {
@@ -103,16 +113,16 @@ async fn test(out: Out, arguments: &Devices) -> Outcome<()> {
     };
     let mut microphone = Microphone::open(settings, None).await.map_err(refused)?;
     out.line(format!(
-        "\na tone of {} ms goes out of {} and is listened for at {}",
+        "\n{TONES} tones of {} ms go out of {} and are listened for at {}",
         TONE.as_millis(),
         speaker.device(),
         microphone.device()
     ))?;
-    let found = timeout(Duration::from_secs(10), listen(&speaker, &mut microphone))
+    let found = timeout(Duration::from_secs(20), listen(&speaker, &mut microphone))
         .await
         .map_err(|_| {
             Problem::failure("the microphone gives no sound")
-                .because("nothing came for ten seconds")
+                .because("nothing came for twenty seconds")
                 .fix("choose another: duologue devices --test --device-in NAME")
         })?;
     out.line(format!(
@@ -122,12 +132,18 @@ async fn test(out: Out, arguments: &Devices) -> Outcome<()> {
     ))?;
     out.object(&json!({
         "type": "test", "quiet_dbfs": found.quiet.rms.decibels(), "loudest_dbfs": found.loudest.rms.decibels(),
-        "round_trip_ms": found.round_trip.map(|time| time.as_millis() as u64),
+        "round_trip_ms": found.round_trip().map(|time| time.as_millis() as u64),
     }))?;
-    match found.round_trip {
-        Some(time) => out.line(format!("round trip: {} ms", time.as_millis())),
-        None => out.line(
-            "the tone was not heard: with a headset that is right; otherwise turn the volume up, or choose other devices",
+    match (found.round_trip(), found.round_trips.as_slice()) {
+        (Some(middle), [first, .., last]) => out.line(format!(
+            "round trip: {} ms ({} to {})",
+            middle.as_millis(),
+            first.as_millis(),
+            last.as_millis()
+        )),
+        (Some(time), _) => out.line(format!("round trip: {} ms", time.as_millis())),
+        (None, _) => out.line(
+            "no tone was heard: with a headset that is right; otherwise turn the volume up, or choose other devices",
         ),
     }
 }
@@ -141,40 +157,47 @@ async fn listen(speaker: &Speaker, microphone: &mut Microphone) -> Found {
             None => break,
         }
     }
-    let tone = (0..RATE.samples_in(TONE))
+    let tone: Vec<i16> = (0..RATE.samples_in(TONE))
         .map(|at| ((at as f32 * TONE_HZ * TAU / RATE.hz() as f32).sin() * 8_000.0) as i16)
         .collect();
-    let played = Instant::now();
-    speaker.play(1, RATE, tone).await;
-    let mut after = Vec::new();
-    // The first frame began before the tone was played.
-    let mut before = Duration::ZERO;
-    while after.len() < RATE.samples_in(PATIENCE) {
-        match microphone.next().await {
-            Some(MicrophoneEvent::Frame(frame)) => {
-                if after.is_empty() {
-                    let length = RATE.duration_of(frame.samples.len());
-                    before = length.saturating_sub(played.elapsed());
-                }
-                after.extend(frame.samples);
-            }
-            Some(_) => {}
-            None => break,
-        }
-    }
-    let onset = after
-        .chunks(SLICE)
-        .position(|slice| share_of_tone(slice) > SHARE);
-    let loudest = after
-        .chunks(SLICE * 4)
-        .map(Level::of)
-        .max_by(|a, b| a.rms.decibels().total_cmp(&b.rms.decibels()))
-        .unwrap_or(Level::SILENCE);
-    Found {
+    let mut found = Found {
         quiet: Level::of(&quiet),
-        loudest,
-        round_trip: onset.map(|slice| RATE.duration_of(slice * SLICE).saturating_sub(before)),
+        loudest: Level::SILENCE,
+        round_trips: Vec::new(),
+    };
+    for number in 1..=TONES {
+        let played = Instant::now();
+        speaker.play(number, RATE, tone.clone()).await;
+        let mut after = Vec::new();
+        // The first frame began before the tone was played.
+        let mut before = Duration::ZERO;
+        while after.len() < RATE.samples_in(PATIENCE) {
+            match microphone.next().await {
+                Some(MicrophoneEvent::Frame(frame)) => {
+                    if after.is_empty() {
+                        let length = RATE.duration_of(frame.samples.len());
+                        before = length.saturating_sub(played.elapsed());
+                    }
+                    after.extend(frame.samples);
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let onset = after
+            .chunks(SLICE)
+            .position(|slice| share_of_tone(slice) > SHARE)
+            .map(|slice| RATE.duration_of(slice * SLICE).saturating_sub(before));
+        found.round_trips.extend(onset);
+        found.loudest = after
+            .chunks(SLICE * 4)
+            .map(Level::of)
+            .chain([found.loudest])
+            .max_by(|a, b| a.rms.decibels().total_cmp(&b.rms.decibels()))
+            .unwrap_or(Level::SILENCE);
     }
+    found.round_trips.sort_unstable();
+    found
 }
 
 /// How much of the energy of `samples` is the tone's, 0 to 1; zero for near silence.

@@ -115,6 +115,11 @@ impl Mic {
         self.microphone.device()
     }
 
+    /// Whether the last frame was kept from the agent.
+    pub(crate) const fn is_muted(&self) -> bool {
+        self.was_muted
+    }
+
     /// Fills `frame`, when its time has come. False once nothing more will come.
     pub(crate) async fn frame(&mut self, frame: &mut [i16]) -> bool {
         loop {
@@ -143,7 +148,7 @@ impl Mic {
                 }
                 Some(MicrophoneEvent::Slept(time)) => self
                     .notices
-                    .push_back(format!("this machine slept for {} s", time.as_secs())),
+                    .push_back(format!("nobody was listening for {} s: the machine slept, or the program was stopped", time.as_secs())),
                 Some(_) => {}
                 None => return false,
             }

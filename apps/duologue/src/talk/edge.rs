@@ -243,7 +243,8 @@ impl Edge {
             keep.sound(&heard, &spoken)?;
         }
         let levels: (Level, Level) = (self.meters.0.push(&heard), self.meters.1.push(&spoken));
-        call.view.levels(levels.0, levels.1)?;
+        call.view
+            .levels(levels.0, levels.1, self.mouth.is_muted())?;
         self.now += FRAME;
         if self.phase != Phase::Ending {
             let bytes = self.coder.code(&heard);

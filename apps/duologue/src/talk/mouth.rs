@@ -81,6 +81,11 @@ impl Mouth {
         matches!(self, Self::Person(_))
     }
 
+    /// Whether a person has turned the microphone off.
+    pub(crate) const fn is_muted(&self) -> bool {
+        matches!(self, Self::Person(microphone) if microphone.is_muted())
+    }
+
     /// What there is to tell about the device.
     pub(crate) fn notice(&mut self) -> Option<String> {
         match self {

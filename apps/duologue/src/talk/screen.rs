@@ -51,6 +51,27 @@ pub(crate) enum Key {
     Space,
 }
 
+/// What the keys do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// Nobody is at the microphone.
+    HangUp,
+    /// The space bar mutes and unmutes.
+    Mute,
+    /// The space bar is held to talk.
+    HoldToTalk,
+}
+
+impl Keys {
+    const fn help(self) -> &'static str {
+        match self {
+            Self::HangUp => "Ctrl-C hangs up",
+            Self::Mute => "space mutes, Ctrl-C hangs up",
+            Self::HoldToTalk => "hold space to talk, Ctrl-C hangs up",
+        }
+    }
+}
+
 /// A terminal that shows a conversation. Dropping it gives the terminal back, also after a panic.
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
@@ -61,6 +82,8 @@ pub(crate) struct Screen {
     agent: Option<String>,
     caller_level: Level,
     agent_level: Level,
+    keys: Keys,
+    muted: bool,
     status: String,
     turns: Vec<Turn>,
     drawn: Instant,
@@ -69,7 +92,7 @@ pub(crate) struct Screen {
 
 impl Screen {
     /// Takes the terminal, if there is one that answers.
-    pub(crate) fn open(logs: &Logs) -> Option<(Self, mpsc::Receiver<Key>)> {
+    pub(crate) fn open(logs: &Logs, keys: Keys) -> Option<(Self, mpsc::Receiver<Key>)> {
         if !io::stdout().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
             return None;
         }
@@ -85,7 +108,7 @@ impl Screen {
         };
         logs.hold();
         let stop = Arc::new(AtomicBool::new(false));
-        let keys = watch_keys(Arc::clone(&stop));
+        let pressed = watch_keys(Arc::clone(&stop));
         let screen = Self {
             terminal,
             logs: logs.clone(),
@@ -94,12 +117,14 @@ impl Screen {
             agent: None,
             caller_level: Level::SILENCE,
             agent_level: Level::SILENCE,
-            status: "space mutes, Ctrl-C hangs up".to_owned(),
+            keys,
+            muted: false,
+            status: String::new(),
             turns: Vec::new(),
             drawn: Instant::now(),
             open: true,
         };
-        Some((screen, keys))
+        Some((screen, pressed))
     }
 
     /// Shows something.
@@ -152,8 +177,9 @@ impl Screen {
         self.draw()
     }
 
-    /// Shows how loud both sides are.
-    pub(crate) fn levels(&mut self, caller: Level, agent: Level) -> Outcome<()> {
+    /// Shows how loud both sides are, and whether the caller is muted.
+    pub(crate) fn levels(&mut self, caller: Level, agent: Level, muted: bool) -> Outcome<()> {
+        self.muted = muted;
         self.caller_level = caller;
         self.agent_level = agent;
         if self.drawn.elapsed() >= REDRAW {
@@ -198,13 +224,21 @@ impl Screen {
             Color::Green,
             vec![Span::raw(self.agent.clone().unwrap_or_default())],
         );
+        let grey = Style::new().fg(Color::DarkGray);
+        let you = if self.muted {
+            Span::styled(MUTED, Style::new().fg(Color::Yellow))
+        } else {
+            Span::styled(bar(self.caller_level), Style::new().fg(Color::Cyan))
+        };
         let levels = Line::from(vec![
             Span::raw("you "),
-            Span::styled(bar(self.caller_level), Style::new().fg(Color::Cyan)),
+            you,
             Span::raw("  agent "),
             Span::styled(bar(self.agent_level), Style::new().fg(Color::Green)),
+            Span::styled(format!("  {}", self.keys.help()), grey),
         ]);
-        let status = Line::styled(self.status.clone(), Style::new().fg(Color::DarkGray));
+        let width = usize::from(self.terminal.size().map_err(|e| lost(&e))?.width);
+        let status = Line::styled(shortened(&self.status, width), grey);
         self.terminal
             .draw(|frame| {
                 let [top, middle, levels_at, status_at] = Layout::vertical([
@@ -307,6 +341,18 @@ fn wrapped(line: Line<'static>, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
+/// As wide as a bar.
+const MUTED: &str = "not heard   ";
+
+/// As much of a line as fits.
+fn shortened(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    let fits = line.chars().take(width.saturating_sub(1));
+    fits.chain(['…']).collect()
+}
+
 /// A level as twelve blocks.
 fn bar(level: Level) -> String {
     let filled = (level.rms.fraction_above(Dbfs::new(FLOOR)) * 12.0).round() as usize;
@@ -365,6 +411,13 @@ mod tests {
         assert_eq!(texts, ["one two ", "three ", "fourteen"]);
         assert_eq!(wrapped(Line::raw("abcdefgh"), 3).len(), 3);
         assert_eq!(wrapped(Line::default(), 0).len(), 1);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_says_so() {
+        assert_eq!(shortened("turn 1", 6), "turn 1");
+        assert_eq!(shortened("turn 12", 6), "turn …");
+        assert_eq!(MUTED.len(), bar(Level::SILENCE).chars().count());
     }
 
     #[test]

@@ -131,11 +131,16 @@ impl View {
         }
     }
 
-    /// How loud both sides are; only a screen shows it.
-    pub(crate) fn levels(&mut self, caller: audio::Level, agent: audio::Level) -> Outcome<()> {
+    /// How loud both sides are, and whether the caller is muted; only a screen shows it.
+    pub(crate) fn levels(
+        &mut self,
+        caller: audio::Level,
+        agent: audio::Level,
+        muted: bool,
+    ) -> Outcome<()> {
         match self {
             Self::Screen(screen) => {
-                let shown = screen.levels(caller, agent);
+                let shown = screen.levels(caller, agent, muted);
                 self.keep_on(shown)
             }
             Self::Plain(_) | Self::Json(_) => Ok(()),

@@ -1,11 +1,12 @@
 //! A pseudo-terminal, made by `script` of util-linux.
 
 use std::{
+    ffi::OsString,
     io::{Read, Write},
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{Bench, DUOLOGUE};
@@ -23,8 +24,18 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Runs a command line there.
     pub(crate) fn open(bench: &Bench, arguments: &str) -> Self {
+        Self::open_with(bench, arguments, [])
+    }
+
+    /// As [`Terminal::open`], with more in its environment.
+    pub(crate) fn open_with(
+        bench: &Bench,
+        arguments: &str,
+        environment: impl IntoIterator<Item = (&'static str, OsString)>,
+    ) -> Self {
         let mut command = Command::new("script");
         bench.prepare(&mut command);
+        command.envs(environment);
         let mut child = command
             .args([
                 "-qefc",
@@ -68,6 +79,27 @@ impl Terminal {
             };
             self.take(&piece);
         }
+    }
+
+    /// Whether `text` is shown within `patience`.
+    pub(crate) fn shows(&mut self, text: &str, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while !self.seen.contains(text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(piece) = self.output.recv_timeout(left) else {
+                return false;
+            };
+            self.take(&piece);
+        }
+        true
+    }
+
+    /// What was shown so far.
+    pub(crate) fn seen(&mut self) -> &str {
+        while let Ok(piece) = self.output.try_recv() {
+            self.take(&piece);
+        }
+        &self.seen
     }
 
     fn take(&mut self, piece: &[u8]) {

@@ -13,12 +13,11 @@ fn words_stop_the_agent_and_are_answered() {
             0.22  play 1
             1.66  stop 1
             1.66  1 interrupted after: Your order left this
-            3.20  think 2: in case
-            3.62  user: stop I mean the other order
-            3.62  adopt 2
-            3.81  play 2
-            4.28  2 finished
-            4.28  listen
+            3.20  user: stop I mean the other order
+            3.20  think 2: answer
+            3.63  play 2
+            4.09  2 finished
+            4.09  listen
         "#]],
     );
 }
@@ -30,15 +29,14 @@ fn where_the_edge_can_pause_it_falls_silent_at_once() {
         expect![[r#"
             0.00  think 1: greeting
             0.22  play 1
-            1.26  duck 1
+            1.22  duck 1
             1.66  stop 1
             1.66  1 interrupted after: Your order left
-            3.20  think 2: in case
-            3.62  user: stop I mean the other order
-            3.62  adopt 2
-            3.81  play 2
-            4.28  2 finished
-            4.28  listen
+            3.20  user: stop I mean the other order
+            3.20  think 2: answer
+            3.63  play 2
+            4.09  2 finished
+            4.09  listen
         "#]],
     );
 }
@@ -64,7 +62,7 @@ fn a_backchannel_ducks_and_resumes_where_the_edge_can_pause() {
         expect![[r#"
             0.00  think 1: greeting
             0.22  play 1
-            1.26  duck 1
+            1.22  duck 1
             1.84  ignore: backchannel
             1.84  resume 1
             4.32  1 finished
@@ -94,11 +92,11 @@ fn a_cough_ducks_and_resumes_where_the_edge_can_pause() {
         expect![[r#"
             0.00  think 1: greeting
             0.22  play 1
-            1.26  duck 1
+            1.22  duck 1
             1.90  ignore: no words
             1.90  resume 1
-            4.27  1 finished
-            4.27  listen
+            4.31  1 finished
+            4.31  listen
         "#]],
     );
 }
@@ -126,9 +124,8 @@ fn a_backchannel_that_goes_on_is_an_interruption() {
             0.22  play 1
             1.86  stop 1
             1.86  1 interrupted after: Your order left this morning
-            3.54  think 2: in case
-            3.63  user: yeah but no I want to cancel it
-            3.63  adopt 2
+            3.54  user: yeah but no I want to cancel it
+            3.54  think 2: answer
             3.97  play 2
             4.54  2 finished
             4.54  listen
@@ -177,11 +174,11 @@ fn an_uninterruptible_greeting_is_heard_and_the_words_are_answered_after() {
             0.29  play 1
             2.72  1 finished
             2.72  think 2: in case
-            2.95  user: I want to book
-            2.95  adopt 2
-            3.22  play 2
-            4.05  2 finished
-            4.05  listen
+            3.36  user: I want to book
+            3.36  adopt 2
+            3.62  play 2
+            4.45  2 finished
+            4.45  listen
         "#]],
     );
 }

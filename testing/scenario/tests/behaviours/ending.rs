@@ -31,11 +31,11 @@ fn a_caller_who_interrupts_the_goodbye_keeps_the_conversation() {
             3.66  stop 1
             3.66  1 interrupted after: Goodbye and thank you for calling
             4.82  think 2: in case
-            5.71  user: wait one more question
-            5.71  adopt 2
-            5.87  play 2
-            6.17  2 finished
-            6.17  listen
+            6.12  user: wait one more question
+            6.12  adopt 2
+            6.28  play 2
+            6.58  2 finished
+            6.58  listen
         "#]],
     );
 }

@@ -13,11 +13,11 @@ fn a_speculation_leaves_no_trace_when_the_user_goes_on() {
             1.62  think 1: in case
             2.64  cancel 1
             2.64  think 2: in case
-            3.27  user: I want tea with milk
-            3.27  adopt 2
-            3.50  play 2
-            4.79  2 finished
-            4.79  listen
+            3.93  user: I want tea with milk
+            3.93  adopt 2
+            4.16  play 2
+            5.45  2 finished
+            5.45  listen
         "#]],
     );
 }
@@ -31,11 +31,11 @@ fn a_context_update_renews_the_speculation() {
             1.76  think 1: in case
             1.95  cancel 1
             1.95  think 2: in case
-            3.33  user: tell me a joke
-            3.33  adopt 2
-            3.53  play 2
-            5.15  2 finished
-            5.15  listen
+            3.66  user: tell me a joke
+            3.66  adopt 2
+            3.86  play 2
+            5.48  2 finished
+            5.48  listen
         "#]],
     );
 }
@@ -46,11 +46,11 @@ fn without_speculation_the_answer_begins_with_the_turn() {
         "speculative: off | user: hello there | agent: Hello.",
         expect![[r#"
             0.00  listen
-            2.64  user: hello there
-            2.64  think 1: answer
-            3.03  play 1
-            3.42  1 finished
-            3.42  listen
+            2.88  user: hello there
+            2.88  think 1: answer
+            3.27  play 1
+            3.66  1 finished
+            3.66  listen
         "#]],
     );
 }

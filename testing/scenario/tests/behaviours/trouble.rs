@@ -85,11 +85,11 @@ fn an_llm_that_hangs_fails_and_the_floor_is_open() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            2.64  user: hello there
-            2.64  adopt 1
-            5.64  cancel 1
-            5.64  1 failed
-            5.64  listen
+            2.88  user: hello there
+            2.88  adopt 1
+            5.88  cancel 1
+            5.88  1 failed
+            5.88  listen
         "#]],
     );
 }
@@ -102,12 +102,12 @@ fn an_llm_that_fails_after_some_words_has_said_them() {
             0.00  listen
             1.58  think 1: in case
             1.82  cancel 1
-            2.64  user: hello there
-            2.64  think 2: answer
-            3.09  play 2
-            3.64  cancel 2
-            3.64  2 failed after: Hello to
-            3.64  listen
+            2.88  user: hello there
+            2.88  think 2: answer
+            3.33  play 2
+            3.88  cancel 2
+            3.88  2 failed after: Hello to
+            3.88  listen
         "#]],
     );
 }
@@ -119,11 +119,11 @@ fn a_voice_that_hangs_fails_and_the_floor_is_open() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            2.64  user: hello there
-            2.64  adopt 1
-            5.64  cancel 1
-            5.64  1 failed
-            5.64  listen
+            2.88  user: hello there
+            2.88  adopt 1
+            5.88  cancel 1
+            5.88  1 failed
+            5.88  listen
         "#]],
     );
 }
@@ -135,11 +135,11 @@ fn lost_reports_are_given_up_after_the_grace() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            2.64  user: hello there
-            2.64  adopt 1
-            2.85  play 1
-            5.70  1 finished
-            5.70  listen
+            2.88  user: hello there
+            2.88  adopt 1
+            3.09  play 1
+            5.94  1 finished
+            5.94  listen
         "#]],
     );
 }
@@ -151,10 +151,10 @@ fn an_empty_reply_is_over_at_once() {
         expect![[r#"
             0.00  listen
             1.58  think 1: in case
-            2.64  user: hello there
-            2.64  adopt 1
-            2.64  1 finished
-            2.64  listen
+            2.88  user: hello there
+            2.88  adopt 1
+            2.88  1 finished
+            2.88  listen
         "#]],
     );
 }

@@ -57,11 +57,11 @@ fn a_pause_after_an_opener_is_waited_for() {
         expect![[r#"
             0.00  listen
             2.76  think 1: in case
-            3.65  user: my name is Mia
-            3.65  adopt 1
-            3.88  play 1
-            4.52  1 finished
-            4.52  listen
+            4.06  user: my name is Mia
+            4.06  adopt 1
+            4.28  play 1
+            4.93  1 finished
+            4.93  listen
         "#]],
     );
 }
