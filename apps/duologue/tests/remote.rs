@@ -141,8 +141,13 @@ fn both_sides_are_kept_with_what_was_heard_of_an_interrupted_reply() {
         .collect();
     assert_eq!(users, done.texts("user"));
     let sound = bench.kept("out", "conversation.wav");
-    assert!(bench.heard(&sound, "left").contains("goodbye"));
-    assert!(bench.heard(&sound, "right").contains("time"));
+    let (caller, agent) = (bench.heard(&sound, "left"), bench.heard(&sound, "right"));
+    assert!(caller.contains("goodbye"), "{caller:?}");
+    assert!(
+        agent.contains("time"),
+        "{agent:?}, {:?}",
+        done.texts("agent")
+    );
 }
 
 #[test]

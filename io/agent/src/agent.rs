@@ -160,14 +160,15 @@ pub struct Options {
     /// less memory. Default 1 s.
     pub lead: Duration,
     /// Silence after which an agent that sets no soft timeout of its own says that it takes a moment. None: never.
-    /// Default 1.7 s, which with the time that it takes to know that the user has finished is just less than three.
+    /// Default 1.35 s, which with the longest wait for a user of whom it is not known whether he has finished, 1.6 s, is just
+    /// less than three.
     pub soft_timeout: Option<Duration>,
     /// How long an llm may be silent before the agent apologises; after [`Options::soft_timeout`] the caller hears that it
     /// takes a moment. On the real clock always. Default 8 s.
     pub provider_timeout: Duration,
     /// How long a voice may be silent while it has something to say before it counts as failed: nothing else can explain
-    /// its silence to somebody who only hears. On a driven clock [`Options::provider_timeout`] counts. Default 1.7 s, which
-    /// with the time that it takes to know that the user has finished is less than three.
+    /// its silence to somebody who only hears. On a driven clock [`Options::provider_timeout`] counts. Default 1.35 s, for
+    /// the same reason.
     pub voice_timeout: Duration,
     /// How long an edge may leave its messages unread before the conversation ends. On the real clock always. Default 5 s.
     pub slow_edge: Duration,
@@ -193,9 +194,9 @@ impl Default for Options {
             trusted: false,
             initiation_wait: Duration::from_secs(2),
             lead: Duration::from_secs(1),
-            soft_timeout: Some(Duration::from_millis(1_700)),
+            soft_timeout: Some(Duration::from_millis(1_350)),
             provider_timeout: Duration::from_secs(8),
-            voice_timeout: Duration::from_millis(1_700),
+            voice_timeout: Duration::from_millis(1_350),
             slow_edge: Duration::from_secs(5),
             ping_every: Duration::from_secs(5),
             receive_timeout: Duration::from_mins(1),

@@ -35,9 +35,9 @@ async fn a_question_is_heard_and_answered() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        4.400 user: what time is it
-        4.400 agent 6: It is ten o'clock.
-        4.400 audio 6..11"#]]
+        4.800 user: what time is it
+        4.800 agent 6: It is ten o'clock.
+        4.800 audio 6..11"#]]
     .assert_eq(&caller.log.join("\n"));
     drop(caller.edge);
     let ending = caller.handle.ended().await;
@@ -65,9 +65,9 @@ async fn an_interruption_stops_at_once_and_memory_holds_what_was_heard() {
         3.060 audio 6..20
         4.760 interruption 20
         4.760 heard 6: "One two three four five six" of "One two three four five six seven eight nine ten eleven twelve."
-        7.200 user: no stop that now
-        7.200 agent 21: One two three four five six seven eight nine ten eleven twelve.
-        7.200 audio 21..41"#]].assert_eq(&caller.log.join("\n"));
+        6.260 user: no stop that now
+        6.260 agent 21: One two three four five six seven eight nine ten eleven twelve.
+        6.260 audio 21..41"#]].assert_eq(&caller.log.join("\n"));
     let last = caller
         .requests()
         .last()
@@ -251,9 +251,9 @@ async fn a_client_tool_is_called_and_its_result_used() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        4.400 user: where is my order
-        4.400 tool_request locate
-        4.400 client_tool_call tc_1 locate {"id":7}"#]]
+        4.800 user: where is my order
+        4.800 tool_request locate
+        4.800 client_tool_call tc_1 locate {"id":7}"#]]
     .assert_eq(&caller.log.join("\n"));
 }
 

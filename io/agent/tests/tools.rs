@@ -41,7 +41,8 @@ async fn asked(takes: Duration, work: fn() -> Result<Value, String>) -> common::
     let mut caller = setup.start().await;
     caller.silent(2_000).await;
     caller.speak(1_000).await;
-    caller.silent(1_500).await;
+    // Long enough for any turn to be over.
+    caller.silent(2_100).await;
     caller
 }
 
