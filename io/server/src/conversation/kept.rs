@@ -37,9 +37,10 @@ impl Kept {
     /// Waits for messages that may be read now, and appends at most about `most` of them. False when the agent has said
     /// all. Nothing is lost when this is dropped while it waits.
     pub(super) async fn next(&mut self, batch: &mut Vec<ServerEvent>, most: usize) -> bool {
+        let before = batch.len();
         loop {
             self.release(batch);
-            if !batch.is_empty() {
+            if batch.len() > before {
                 return true;
             }
             let receiving = self.waiting.len() < MOST;
@@ -61,7 +62,7 @@ impl Kept {
                     batch.extend(self.waiting.pop_front());
                 }
             }
-            while batch.len() < most
+            while batch.len() < before + most
                 && let Ok(event) = self.receiver.try_recv()
             {
                 self.take(event, batch);
