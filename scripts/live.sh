@@ -6,22 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The value of the first of these names that has one.
-setting() {
-  local name value
-  for name in "$@"; do
-    value="${!name:-}"
-    if [ -z "$value" ] && [ -f .env ]; then
-      value="$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$name[[:space:]]*=[[:space:]]*//p" .env | tail -n 1 |
-        sed -E "s/[[:space:]]+#.*$//; s/[[:space:]\r]+$//; s/^\"(.*)\"$/\1/; s/^'(.*)'$/\1/")"
-    fi
-    if [ -n "$value" ]; then
-      printf '%s' "$value"
-      return
-    fi
-  done
-}
-
+source scripts/setting.sh
 ELEVENLABS_API_KEY="$(setting ELEVENLABS_API_KEY API_KEY)"
 AGENT_ID="$(setting AGENT_ID ELEVENLABS_AGENT_ID)"
 if [ -z "$ELEVENLABS_API_KEY" ] || [ -z "$AGENT_ID" ]; then

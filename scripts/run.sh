@@ -7,29 +7,11 @@ bin=${DUOLOGUE:-target/release/duologue}
 out=out
 mkdir -p "$out"
 
-# A setting, from the environment or .env: the first of these names that has a value.
-setting() {
-    local name value
-    for name in "$@"; do
-        value="${!name:-}"
-        if [ -z "$value" ] && [ -f .env ]; then
-            value="$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$name[[:space:]]*=[[:space:]]*//p" .env | tail -n 1 |
-                sed -E "s/[[:space:]]+#.*$//; s/[[:space:]\r]+$//; s/^\"(.*)\"$/\1/; s/^'(.*)'$/\1/")"
-        fi
-        if [ -n "$value" ]; then
-            printf '%s' "$value"
-            return
-        fi
-    done
-}
-
-# An account's agent is talked to where there is a key and the agent is none of this machine. What is said there is not
-# recorded here.
+source scripts/setting.sh
+# An account's agent is talked to where there is a key and the agent is none of this machine.
 agent="$(setting AGENT_ID ELEVENLABS_AGENT_ID)"
-keep=(--record "$out")
 choice=(--agent assistant)
 if [ -n "$agent" ] && [ -n "$(setting ELEVENLABS_API_KEY API_KEY)" ] && ! "$bin" agents show "$agent" >/dev/null 2>&1; then
-    keep=()
     choice=()
 fi
 
@@ -43,7 +25,7 @@ has_devices() {
 
 if has_devices && [ -t 0 ] && [ -t 1 ]; then
     echo "Speak when the agent has greeted you. Space mutes, Ctrl-C hangs up."
-    exec "$bin" talk "${keep[@]}"
+    exec "$bin" talk --record "$out"
 fi
 
 cat <<TEXT
@@ -53,7 +35,7 @@ This takes about forty seconds, as a conversation does.
 
 TEXT
 "$bin" speak --script apps/duologue/examples/recorded-caller.txt --voice rms --output "$out/caller.wav"
-"$bin" talk "${choice[@]}" --input "$out/caller.wav" --output "$out/agent.wav" "${keep[@]}"
+"$bin" talk "${choice[@]}" --input "$out/caller.wav" --output "$out/agent.wav" --record "$out"
 cat <<TEXT
 
 Listen to $out/agent.wav (the agent) or the recording above (left the caller, right what was heard of the agent).
