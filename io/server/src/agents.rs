@@ -258,6 +258,11 @@ impl Registry {
         Arc::clone(&self.shelf)
     }
 
+    /// The agent with this id, or the answer that there is none.
+    pub(crate) fn need(&self, id: &str) -> Result<Arc<StoredAgent>, Problem> {
+        self.get(id).ok_or_else(|| Problem::no_agent(id))
+    }
+
     /// The agent with this id.
     pub fn get(&self, id: &str) -> Option<Arc<StoredAgent>> {
         let created = self.created.read().unwrap_or_else(PoisonError::into_inner);
@@ -309,7 +314,7 @@ impl Registry {
         name: Option<&str>,
         now: u64,
     ) -> Result<Arc<StoredAgent>, Problem> {
-        let original = self.get(id).ok_or_else(|| Problem::no_agent(id))?;
+        let original = self.need(id)?;
         let mut copy = StoredAgent::clone(&original);
         let name = name.map_or_else(|| format!("{} (copy)", original.name()), str::to_owned);
         if let Value::Object(document) = &mut copy.document {
@@ -351,7 +356,7 @@ impl Registry {
     }
 
     fn writable(&self, id: &str) -> Result<Arc<StoredAgent>, Problem> {
-        let agent = self.get(id).ok_or_else(|| Problem::no_agent(id))?;
+        let agent = self.need(id)?;
         match agent.origin {
             Origin::Created => Ok(agent),
             Origin::File => Err(Problem::conflict(format!(

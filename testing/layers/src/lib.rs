@@ -12,11 +12,9 @@ use std::{
 
 /// What a crate on the pure shelf may use from outside: computation on values, nothing that reaches the world.
 const PURE_CRATES: &[&str] = &[
-    "audioadapter-buffers",
     "base64",
     "bytes",
     "hound",
-    "rubato",
     "serde",
     "serde_json",
     "serde_path_to_error",

@@ -179,10 +179,7 @@ fn change(body: &Value) -> Result<Option<Value>, Problem> {
 }
 
 fn stage(house: &House, agent: &str, change: Option<&Value>) -> Result<Arc<StoredAgent>, Problem> {
-    let stored = house
-        .registry
-        .get(agent)
-        .ok_or_else(|| Problem::no_agent(agent))?;
+    let stored = house.registry.need(agent)?;
     let Some(change) = change else {
         return Ok(stored);
     };

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     body::Body,
-    list::{listed, page_of, repeated},
+    list::{Force, listed, page_of, repeated},
     need_key,
 };
 use crate::{
@@ -184,11 +184,6 @@ async fn rename_folder(
     Ok(Json(house.tests.folder_view(&id)?))
 }
 
-#[derive(Deserialize)]
-struct Force {
-    force: Option<String>,
-}
-
 async fn delete_folder(
     State(house): House_,
     Path(id): Path<String>,
@@ -196,8 +191,7 @@ async fn delete_folder(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     need_key(&house, &headers)?;
-    let force = query.force.as_deref() == Some("true");
-    house.tests.delete_folder(&id, force).await?;
+    house.tests.delete_folder(&id, query.is_set()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

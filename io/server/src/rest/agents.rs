@@ -42,10 +42,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let agent = house
-        .registry
-        .get(&id)
-        .ok_or_else(|| Problem::no_agent(&id))?;
+    let agent = house.registry.need(&id)?;
     Ok(Json(agent.to_rest()))
 }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{
     abilities,
     body::Body,
-    list::{listed, page_of, repeated},
+    list::{Force, listed, page_of, repeated},
     need_key,
     tools::used_by,
 };
@@ -259,11 +259,6 @@ async fn update(
     Ok(Json(to_rest(&house, library, &document).await?))
 }
 
-#[derive(Deserialize)]
-struct Force {
-    force: Option<String>,
-}
-
 async fn delete(
     State(house): House_,
     Path(id): Path<String>,
@@ -271,7 +266,7 @@ async fn delete(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    remove(&house, &id, query.force.as_deref() == Some("true")).await?;
+    remove(&house, &id, query.is_set()).await?;
     Ok(Json(json!({})))
 }
 
@@ -560,10 +555,7 @@ async fn size(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let agent = house
-        .registry
-        .get(&id)
-        .ok_or_else(|| Problem::no_agent(&id))?;
+    let agent = house.registry.need(&id)?;
     let ids: Vec<String> = entries(&agent.document).map(str::to_owned).collect();
     let mut characters = 0;
     if let Ok(library) = library(&house) {

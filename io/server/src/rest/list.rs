@@ -1,13 +1,25 @@
-//! Lists in pieces, and their queries.
+//! Lists in pieces, and the queries that routes share.
 
 use axum::{Json, extract::Query, http::Uri};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
     Problem,
     agents::{Page, PageQuery},
 };
+
+/// `force=true`: delete what is in use all the same.
+#[derive(Deserialize)]
+pub(super) struct Force {
+    force: Option<String>,
+}
+
+impl Force {
+    pub(super) fn is_set(&self) -> bool {
+        self.force.as_deref() == Some("true")
+    }
+}
 
 /// A piece of a list under its name, with what leads to the next.
 pub(super) fn listed<T>(name: &str, page: Page<T>, show: impl FnMut(T) -> Value) -> Json<Value> {

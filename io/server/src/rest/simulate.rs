@@ -60,10 +60,7 @@ async fn order(house: &Arc<House>, id: &str, body: &Value) -> Result<Order, Prob
         .get("simulated_user_config")
         .filter(|user| user.is_object())
         .ok_or_else(|| Problem::missing("simulation_specification.simulated_user_config"))?;
-    let stored = house
-        .registry
-        .get(id)
-        .ok_or_else(|| Problem::no_agent(id))?;
+    let stored = house.registry.need(id)?;
     let most = match body.get("new_turns_limit") {
         None | Some(Value::Null) => TURNS,
         Some(value) => value

@@ -8,10 +8,13 @@ use axum::{
     http::HeaderMap,
     routing::get,
 };
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{body::Body, list::listed, need_key};
+use super::{
+    body::Body,
+    list::{Force, listed},
+    need_key,
+};
 use crate::{
     Problem, StoredAgent,
     agents::{PageQuery, merge},
@@ -69,11 +72,6 @@ async fn update(
     ))
 }
 
-#[derive(Deserialize)]
-struct Force {
-    force: Option<String>,
-}
-
 async fn delete(
     State(house): House_,
     Path(id): Path<String>,
@@ -82,7 +80,7 @@ async fn delete(
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
     let users = house.registry.dependents(&id);
-    if !users.is_empty() && query.force.as_deref() != Some("true") {
+    if !users.is_empty() && !query.is_set() {
         let ids: Vec<&str> = users.iter().map(|agent| agent.id.as_str()).collect();
         return Err(Problem::conflict(format!(
             "The tool {id} is used by {}. Pass force=true to delete it all the same.",

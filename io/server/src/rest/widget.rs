@@ -37,10 +37,7 @@ async fn widget(
     Query(query): Query<Signed>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    let agent = house
-        .registry
-        .get(&id)
-        .ok_or_else(|| Problem::no_agent(&id))?;
+    let agent = house.registry.need(&id)?;
     if agent.is_private() {
         let signed = query
             .conversation_signature
@@ -120,10 +117,7 @@ async fn link(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let agent = house
-        .registry
-        .get(&id)
-        .ok_or_else(|| Problem::no_agent(&id))?;
+    let agent = house.registry.need(&id)?;
     let token = agent.is_private().then(|| {
         let begun = now();
         json!({"agent_id": id, "conversation_token": house.signer.sign(&id, None, begun),

@@ -52,31 +52,27 @@ impl Conversations {
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         let now = time::now();
         let mut count = 0;
-        let rows = sqlx::query(
-            "SELECT id FROM conversations WHERE status <> 'in-progress' AND (erase <= $2 OR (erase <= $1 AND NOT EXISTS (
-                 SELECT 1 FROM jobs WHERE conversation = conversations.id AND state IN ('waiting', 'leased'))))",
-        )
-        .bind(now)
-        .bind(now.saturating_sub(PATIENCE))
-        .fetch_all(&self.readers)
-        .await?;
-        for row in rows {
-            let id: String = row.try_get(0)?;
+        let whole = "SELECT id FROM conversations WHERE status <> 'in-progress' AND (erase <= $2 OR (erase <= $1 AND NOT EXISTS (
+                     SELECT 1 FROM jobs WHERE conversation = conversations.id AND state IN ('waiting', 'leased'))))";
+        for id in self.due(whole, now).await? {
             count += u64::from(self.erase(&id).await?);
         }
-        let rows = sqlx::query(
-            "SELECT id FROM conversations WHERE status <> 'in-progress' AND (erase_sound <= $2 OR (erase_sound <= $1 AND NOT EXISTS (
-                 SELECT 1 FROM jobs WHERE conversation = conversations.id AND state IN ('waiting', 'leased'))))",
-        )
-        .bind(now)
-        .bind(now.saturating_sub(PATIENCE))
-        .fetch_all(&self.readers)
-        .await?;
-        for row in rows {
-            let id: String = row.try_get(0)?;
+        let sound = "SELECT id FROM conversations WHERE status <> 'in-progress' AND (erase_sound <= $2 OR (erase_sound <= $1 AND NOT EXISTS (
+                     SELECT 1 FROM jobs WHERE conversation = conversations.id AND state IN ('waiting', 'leased'))))";
+        for id in self.due(sound, now).await? {
             self.erase_sound(&id).await?;
         }
         Ok(count)
+    }
+
+    /// The conversations that `query` finds. It is given the time, and the time before which nothing is waited for.
+    async fn due(&self, query: &'static str, now: i64) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(query)
+            .bind(now)
+            .bind(now.saturating_sub(PATIENCE))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// Sets when the ended conversations of an agent are to be forgotten, counted from when each began.
