@@ -240,8 +240,10 @@ fn make_run_talks_to_the_agent_that_dotenv_names() {
     let server = Server::new(&[("desk", &DESK.replace("Hello {{name}}", "Hello"))]);
     let bench = Bench::new();
     // As in the project, with a caller who says little.
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/run.sh");
-    bench.file("scripts/run.sh", std::fs::read(script).unwrap());
+    for script in ["run.sh", "setting.sh"] {
+        let path = format!("{}/../../scripts/{script}", env!("CARGO_MANIFEST_DIR"));
+        bench.file(&format!("scripts/{script}"), std::fs::read(path).unwrap());
+    }
     bench.file(
         "apps/duologue/examples/recorded-caller.txt",
         "at 1s: when do you open\n",
