@@ -92,7 +92,7 @@ impl Plan {
         let view = &basis.config.view;
         let config = &view.conversation_config;
         let overrides = &wishes.conversation_config_override;
-        check_overrides(&basis.config, overrides, basis.trusted)?;
+        check_overrides(basis.config, overrides, basis.trusted)?;
 
         let language = overrides
             .agent

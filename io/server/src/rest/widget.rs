@@ -152,13 +152,15 @@ fn terms_html(config: &Value) -> Option<String> {
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;");
-    let paragraphs = plain.split("\n\n").map(str::trim);
-    Some(
-        paragraphs
-            .filter(|paragraph| !paragraph.is_empty())
-            .map(|paragraph| format!("<p>{}</p>", paragraph.replace('\n', "<br>")))
-            .collect(),
-    )
+    let paragraphs: Vec<&str> = plain
+        .split("\n\n")
+        .map(str::trim)
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect();
+    Some(format!(
+        "<p>{}</p>",
+        paragraphs.join("</p><p>").replace('\n', "<br>")
+    ))
 }
 
 async fn link(
