@@ -84,7 +84,7 @@ browser() {
             cd "$home"
             if [ "$versions" = latest ]; then
                 npm install --ignore-scripts --no-audit --no-fund --silent \
-                    @elevenlabs/{client,convai-widget-core,convai-widget-embed,react,types}@latest
+                    @elevenlabs/{client,convai-widget-core,convai-widget-embed,elevenlabs-js,react,types}@latest
             else
                 npm ci --ignore-scripts --no-audit --no-fund --silent
             fi
@@ -118,6 +118,10 @@ python 3 || failed=1
 browser || failed=1
 if [ "$failed" -ne 0 ]; then
     exit 1
+fi
+if [ "$versions" = pinned ]; then
+    # What docs/sdk.md says of these SDKs.
+    PYTHON="$place/python-2/bin/python" MODULES="$place/browser/node_modules" scripts/sdk-map.sh
 fi
 if [ "$versions" = pinned ] && [ -z "${SDK_ONLY:-}" ]; then
     # What the SDKs give no cause for is caused by a raw caller.
