@@ -65,10 +65,12 @@ describe("the SDK for Node.js", () => {
     const files = [
       { file: new Blob([wav], { type: "audio/wav" }), languageCode: "eng", tagAudioEvents: true },
       { file: samples, fileFormat: "pcm_s16le_16" },
+      { file: mp3, diarize: true, numSpeakers: 1 },
     ];
     for (const file of files) {
-      const { text } = await speechToText.convert({ modelId: "scribe_v1", ...file });
+      const { text, words } = await speechToText.convert({ modelId: "scribe_v1", ...file });
       assert.ok(shareOf("when do you open tomorrow", text) >= 0.6, text);
+      assert.ok(words.every((word) => word.speakerId === (file.diarize ? "speaker_0" : undefined)));
     }
     const connection = await speechToText.realtime.connect({ modelId: "scribe_v2_realtime", audioFormat: "pcm_16000", sampleRate: 16_000, commitStrategy: "manual", includeTimestamps: true });
     const heard = new Promise((done, failed) => {
