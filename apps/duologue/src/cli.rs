@@ -102,7 +102,7 @@ pub(crate) struct Talk {
     /// Talk to an agent of this server instead, such as `http://127.0.0.1:8000`
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// Who writes the embedded agent's replies: auto, scripted, ollama, MODEL, URL or URL#MODEL
+    /// Who writes the replies of an agent of this machine, instead of its own llm: auto, scripted, ollama, MODEL, URL or URL#MODEL
     #[arg(long, value_name = "LLM")]
     pub(crate) llm: Option<String>,
     /// Who recognises speech for an agent of this machine, instead of whom it names: PROVIDER or PROVIDER:MODEL; may be repeated
