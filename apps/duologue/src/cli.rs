@@ -57,8 +57,10 @@ pub(crate) enum Command {
         after_help = "Examples:\n  duologue transcribe recording.wav\n  duologue transcribe both.wav --channel right --json\n  duologue speak \"Hello.\" --output - | duologue transcribe -"
     )]
     Transcribe(Transcribe),
-    /// List the voices
-    #[command(after_help = "Example:\n  duologue voices --json")]
+    /// List voices, and keep samples of them
+    #[command(
+        after_help = "Examples:\n  duologue voices\n  duologue voices --preview slt --output slt.wav\n  duologue voices --provider elevenlabs calm\n  duologue voices --library \"old sailor\" --json"
+    )]
     Voices(Voices),
     /// List, show and check agents
     #[command(
@@ -362,6 +364,27 @@ pub(crate) struct Voices {
     /// Only voices whose name or description contains this
     #[arg(value_name = "WORD")]
     pub(crate) search: Option<String>,
+    /// Whose voices
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Speaker::Embedded)]
+    pub(crate) provider: Speaker,
+    /// Those of ElevenLabs' library, which an account can add to its own
+    #[arg(long)]
+    pub(crate) library: bool,
+    /// Keep a sample of the voice with this id: WAV of an embedded one, MP3 of an account's
+    #[arg(long, value_name = "ID", requires = "output", conflicts_with_all = ["search", "library"])]
+    pub(crate) preview: Option<String>,
+    /// Where the sample goes
+    #[arg(long, short, value_name = "FILE", requires = "preview")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Who has voices to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Speaker {
+    /// Those of this machine.
+    Embedded,
+    /// Those of the account.
+    Elevenlabs,
 }
 
 #[derive(Debug, Args)]
