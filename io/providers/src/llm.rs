@@ -15,6 +15,11 @@ pub trait Llm: Send + Sync {
     fn can_judge(&self) -> bool {
         true
     }
+    /// Whether nobody is ever paid for it, as for a script of this program. Default false: one that does not count tokens has
+    /// then cost nobody knows what.
+    fn is_free(&self) -> bool {
+        false
+    }
     /// Begins a reply. Events come as they are made; dropping the receiver cancels the request.
     fn generate(&self, request: Request) -> Generation;
 }
@@ -127,7 +132,7 @@ pub enum Event {
     Call(ToolCall),
     /// What the user will probably say next; at most once.
     Expect(Expected),
-    /// What it cost.
+    /// What it took to write the reply, once. An llm that counts nothing leaves it out: zeros would be a claim.
     Usage(Usage),
     /// The reply is complete. Always last; a stream that closes without it has failed.
     Done,
