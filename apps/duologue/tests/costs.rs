@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use common::{
     Bench,
     web::{Answer, Web},
@@ -12,13 +14,16 @@ use serde_json::{Value, json};
 /// What a million tokens cost: read, from a cache, written.
 const PRICES: &str = "[[price]]\nllm = \"counting\"\nfrom = \"2020-01-01\"\ninput = 2\ncached = 1\noutput = 10\n\
      [[price]]\nllm = \"silent\"\nfrom = \"2020-01-01\"\ninput = 2\noutput = 10\n\
+     [[price]]\nllm = \"once\"\nfrom = \"2020-01-01\"\ninput = 4\ncached = 2\noutput = 20\n\
      [[price]]\nllm = \"own\"\nfrom = \"2020-01-01\"\ninput = 0\noutput = 0\n";
-/// What `counting` takes for one answer: 1,000 fresh tokens, 500 from a cache, 100 written.
+/// What one answer of `counting` costs: 1,000 fresh tokens, 500 from a cache, 100 written.
 const ONE_ANSWER: f64 = (1_000.0 * 2.0 + 500.0 + 100.0 * 10.0) / 1_000_000.0;
 
-/// Models by name: `counting` counts its tokens, `unpriced` as well, `broken` has trouble, all others say nothing of tokens.
+/// Models by name: `counting` counts its tokens, as do `unpriced`, `wordless`, which says nothing else, and `once`, which has
+/// trouble after one answer. `broken` has trouble. All others say nothing of tokens.
 fn llms() -> Web {
-    Web::start(|asked| {
+    let was_asked = AtomicBool::new(false);
+    Web::start(move |asked| {
         assert_eq!(asked.path, "/v1/chat/completions");
         let body = asked.json();
         let model = body["model"].as_str().unwrap();
@@ -27,7 +32,9 @@ fn llms() -> Web {
             .is_some_and(|text| text.starts_with("You judge"));
         match model {
             _ if judges => answer("{}", false),
-            "broken" => ("503 Service Unavailable", "text/plain", b"later".to_vec()),
+            "once" if !was_asked.swap(true, Relaxed) => answer("It is nine.", true),
+            "broken" | "once" => ("503 Service Unavailable", "text/plain", b"later".to_vec()),
+            "wordless" => answer("", true),
             "counting" | "unpriced" => answer("It is ten.", true),
             _ => answer("It is eleven.", false),
         }
@@ -50,7 +57,7 @@ fn answer(text: &str, counts: bool) -> Answer {
     ("200 OK", "text/event-stream", body.into_bytes())
 }
 
-/// One question to an agent with these llms; the conversation as `show --json` has it, as `show` prints it, its line of
+/// Two questions to an agent with these llms; the conversation as `show --json` has it, as `show` prints it, its line of
 /// `list`, and its line of `export`.
 struct Shown {
     whole: Value,
@@ -74,7 +81,7 @@ fn asked(llm: &str) -> Shown {
     let agent = format!("{agent}\n[duologue_providers]\nllm = {llm}\n");
     bench.file("desk.toml", agent);
     let run = |arguments: &str| {
-        let done = bench.feed_with(arguments, b"what time is it\n", &environment);
+        let done = bench.feed_with(arguments, b"what time is it\nand now\n", &environment);
         assert_eq!(done.code, 0, "{arguments}: {}\n{}", done.out, done.err);
         done
     };
@@ -124,12 +131,12 @@ fn close(price: &Value, wanted: f64) {
 #[test]
 fn what_an_llm_counts_costs_what_the_table_says() {
     let shown = asked("\"openai:counting\"");
-    close(&shown.price(), ONE_ANSWER);
+    close(&shown.price(), 2.0 * ONE_ANSWER);
     let tokens = |part: &str| shown.of("counting")[part]["tokens"].clone();
     let all = ["input", "input_cache_read", "output_total"].map(tokens);
-    assert_eq!(all, [1_000, 500, 100]);
+    assert_eq!(all, [2_000, 1_000, 200]);
     assert_eq!(shown.of("counting")["duologue_uncounted_replies"], 0);
-    assert!(shown.text.contains("cost      0.0035\n"), "{}", shown.text);
+    assert!(shown.text.contains("cost      0.007\n"), "{}", shown.text);
     assert!(!shown.line.contains('?'), "{}", shown.line);
 }
 
@@ -138,7 +145,7 @@ fn an_llm_that_counts_nothing_costs_nobody_knows_what() {
     let shown = asked("\"openai:silent\"");
     assert_eq!(shown.price(), Value::Null);
     let silent = shown.of("silent");
-    assert_eq!(silent["duologue_uncounted_replies"], 1);
+    assert_eq!(silent["duologue_uncounted_replies"], 2);
     for part in ["input", "output_total"] {
         assert_eq!(silent[part]["tokens"], Value::Null);
         assert_eq!(silent[part]["price"], Value::Null);
@@ -159,4 +166,55 @@ fn what_is_given_away_costs_nothing_counted_or_not() {
     assert_eq!(shown.price(), json!(0.0));
     assert_eq!(shown.models(), &json!({}));
     assert!(shown.text.contains("cost      0\n"), "{}", shown.text);
+}
+
+#[test]
+fn what_an_answer_took_is_booked_under_the_llm_that_gave_it() {
+    let shown = asked("[\"openai:broken\", \"openai:counting\"]");
+    close(&shown.price(), 2.0 * ONE_ANSWER);
+    assert_eq!(shown.of("counting")["output_total"]["tokens"], 200);
+    assert_eq!(shown.models().as_object().unwrap().len(), 1);
+    // The script stands behind, and is free: what failed without a word has cost nothing.
+    let shown = asked("[\"openai:broken\", \"scripted\"]");
+    assert_eq!(
+        (shown.price(), shown.models()),
+        (json!(0.0), &json!({})),
+        "{}",
+        shown.text
+    );
+}
+
+#[test]
+fn several_llms_in_one_conversation_have_a_sum_each() {
+    let shown = asked("[\"openai:once\", \"openai:counting\"]");
+    for llm in ["once", "counting"] {
+        assert_eq!(shown.of(llm)["output_total"]["tokens"], 100);
+    }
+    close(&shown.of("once")["input"]["price"], 0.004);
+    close(&shown.of("counting")["input"]["price"], 0.002);
+    close(&shown.price(), 3.0 * ONE_ANSWER);
+    let turns = shown.whole["transcript"].as_array().unwrap();
+    let answered: Vec<&str> = turns
+        .iter()
+        .filter_map(|turn| turn["llm_usage"]["model_usage"].as_object())
+        .flat_map(|models| models.keys().filter_map(|name| name.split(' ').next()))
+        .collect();
+    assert_eq!(answered, ["once", "counting"]);
+    // The other one does not count, so that only a part of the cost is known.
+    let shown = asked("[\"openai:once\", \"openai:silent\"]");
+    assert_eq!(shown.price(), Value::Null);
+    close(&shown.of("once")["input"]["price"], 0.004);
+    close(
+        &shown.listed["duologue_llm_price_at_least"],
+        2.0 * ONE_ANSWER,
+    );
+    let text = &shown.text;
+    assert!(text.contains("unknown, 0.007 at least"), "{text}");
+}
+
+#[test]
+fn tokens_of_an_answer_without_a_word_are_paid_for_as_well() {
+    let shown = asked("[\"openai:wordless\", \"openai:counting\"]");
+    assert_eq!(shown.of("wordless")["output_total"]["tokens"], 100);
+    assert_eq!(shown.of("counting")["output_total"]["tokens"], 200);
 }

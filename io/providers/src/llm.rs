@@ -24,6 +24,25 @@ pub trait Llm: Send + Sync {
     fn generate(&self, request: Request) -> Generation;
 }
 
+/// Who writes, where one llm asks another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// Its [`Llm::name`].
+    pub name: String,
+    /// Its [`Llm::is_free`].
+    pub is_free: bool,
+}
+
+impl Author {
+    /// The llm itself.
+    pub fn of(llm: &dyn Llm) -> Self {
+        Self {
+            name: llm.name().to_owned(),
+            is_free: llm.is_free(),
+        }
+    }
+}
+
 /// A reply under way.
 pub type Generation = mpsc::Receiver<Result<Event, ProviderError>>;
 
@@ -124,6 +143,9 @@ pub struct ToolSpec {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// What follows, its tokens included, is this one's work, and not that of the llm that was asked. May come again: one that
+    /// failed after it had used tokens is told as well.
+    By(Author),
     /// A piece of text to be said.
     Text(String),
     /// A piece of reasoning, never said.

@@ -1,6 +1,6 @@
 //! What writing a reply took, and whether the llm has said so.
 
-use providers::llm::{self, Llm};
+use providers::llm::{self, Author, Llm};
 use turn::ReplyId;
 
 use super::Session;
@@ -8,8 +8,7 @@ use crate::record::Fact;
 
 /// The account of one reply.
 pub(super) struct Meter {
-    llm: String,
-    is_free: bool,
+    author: Author,
     /// It has written something.
     worked: bool,
     /// It has said how many tokens that took.
@@ -18,9 +17,12 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(llm: &dyn Llm) -> Self {
+        Self::of(Author::of(llm))
+    }
+
+    fn of(author: Author) -> Self {
         Self {
-            llm: llm.name().to_owned(),
-            is_free: llm.is_free(),
+            author,
             worked: false,
             accounted: false,
         }
@@ -28,20 +30,20 @@ impl Meter {
 
     /// Whose account it is.
     pub(super) fn llm(&self) -> &str {
-        &self.llm
+        &self.author.name
     }
 
     pub(super) fn note(&mut self, event: &llm::Event) {
         match event {
             llm::Event::Usage(usage) => self.accounted |= is_count(usage),
-            llm::Event::Expect(_) => {}
+            llm::Event::Expect(_) | llm::Event::By(_) => {}
             _ => self.worked = true,
         }
     }
 
     /// Whether it has cost nobody knows what.
     fn is_open(&self) -> bool {
-        self.worked && !self.accounted && !self.is_free
+        self.worked && !self.accounted && !self.author.is_free
     }
 }
 
@@ -58,7 +60,23 @@ impl Session {
             return;
         };
         reply.llm = None;
-        if let Some(meter) = reply.meter.take_if(|meter| meter.is_open()) {
+        if let Some(meter) = reply.meter.take() {
+            self.close_account(&meter);
+        }
+    }
+
+    /// Another llm writes from here on.
+    pub(super) fn goes_on_by(&mut self, id: ReplyId, author: Author) {
+        let Some(reply) = self.replies.get_mut(&id) else {
+            return;
+        };
+        if let Some(before) = reply.meter.replace(Meter::of(author)) {
+            self.close_account(&before);
+        }
+    }
+
+    fn close_account(&self, meter: &Meter) {
+        if meter.is_open() {
             let llm = meter.llm();
             self.options.recorder.record(
                 &self.id,

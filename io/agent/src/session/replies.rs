@@ -286,6 +286,7 @@ impl Session {
                 self.complete(id).await;
             }
             Some(Ok(llm::Event::Reasoning(text))) => self.on_reasoning(id, text).await,
+            Some(Ok(llm::Event::By(author))) => self.goes_on_by(id, author),
             Some(Ok(_)) => {}
             Some(Err(error)) => self.llm_failed(id, &error).await,
             None => {
