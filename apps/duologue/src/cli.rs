@@ -32,7 +32,7 @@ pub(crate) struct Common {
     /// Settings file [default: duologue.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// PEM file of an authority that a server's certificate may come from, besides the public ones
+    /// PEM file of an authority that certificates may come from, besides the public ones
     #[arg(long, global = true, value_name = "FILE.pem")]
     pub(crate) ca: Option<String>,
     /// How much is logged to standard error: error, warn, info, debug or trace

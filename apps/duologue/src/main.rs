@@ -17,6 +17,7 @@ mod script;
 mod settings;
 mod speech;
 mod talk;
+mod trust;
 mod vendors;
 
 use std::{env, process::ExitCode};

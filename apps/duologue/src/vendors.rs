@@ -10,6 +10,7 @@ use providers::{
     assemblyai::{self, AssemblyAi},
     cascade::{AsrCascade, LlmCascade, TtsCascade, VOICE_PATIENCE},
     elevenlabs::{self, Scribe, StreamInput},
+    http::Authorities,
     llm::Llm,
     openai::{
         self, ChatCompletions, OPENAI_URL, Speech, SpeechSettings, TranscriptionSettings,
@@ -20,7 +21,11 @@ use providers::{
 use sdk::Region;
 use serde_json::Value;
 
-use crate::settings::{Key, Settings, keys};
+use crate::{
+    problem::Outcome,
+    settings::{Key, Settings, keys},
+    trust,
+};
 
 /// How long an llm may take for its first word when another stands behind it.
 const LLM_PATIENCE: std::time::Duration = std::time::Duration::from_secs(4);
@@ -38,6 +43,8 @@ pub(crate) struct Vendors {
     is_own: bool,
     assemblyai: Option<ApiKey>,
     assemblyai_url: String,
+    /// Whose certificates are trusted.
+    authorities: Authorities,
 }
 
 /// A provider as an agent names it: `"assemblyai"`, or a table with `name`, `model` and `voice`.
@@ -177,7 +184,7 @@ fn no_key(provider: &str, key: &Key) -> ProviderError {
 
 impl Vendors {
     /// What the settings hold.
-    pub(crate) fn of(settings: &Settings) -> Self {
+    pub(crate) fn of(settings: &Settings) -> Outcome<Self> {
         let key = |key| settings.get(key).map(ApiKey::new);
         let region: Region = settings
             .get(keys::ELEVENLABS_REGION)
@@ -185,7 +192,7 @@ impl Vendors {
             .unwrap_or_default();
         let openai = settings.get(keys::OPENAI_BASE_URL);
         let speech = settings.get(keys::OPENAI_SPEECH_URL).or(openai);
-        Self {
+        Ok(Self {
             elevenlabs: key(keys::ELEVENLABS_API_KEY),
             elevenlabs_url: settings
                 .get(keys::ELEVENLABS_BASE_URL)
@@ -200,7 +207,8 @@ impl Vendors {
                 .get(keys::ASSEMBLYAI_BASE_URL)
                 .unwrap_or(assemblyai::ASSEMBLYAI_URL)
                 .to_owned(),
-        }
+            authorities: trust::authorities(settings)?,
+        })
     }
 
     /// Who hears.
@@ -234,6 +242,7 @@ impl Vendors {
                 Arc::new(AssemblyAi::new(assemblyai::Settings {
                     base_url: self.assemblyai_url.clone(),
                     model: named.model.clone(),
+                    authorities: self.authorities.clone(),
                     ..assemblyai::Settings::new(key)
                 })?)
             }
@@ -243,6 +252,7 @@ impl Vendors {
                     base_url: self.speech_url.clone(),
                     key: self.openai_key()?,
                     model: named.model.clone().unwrap_or(defaults.model),
+                    authorities: self.authorities.clone(),
                     ..TranscriptionSettings::default()
                 })?)
             }
@@ -304,6 +314,7 @@ impl Vendors {
                     base_url: self.speech_url.clone(),
                     key: self.openai_key()?,
                     model: named.model.clone().unwrap_or(defaults.model),
+                    authorities: self.authorities.clone(),
                     ..SpeechSettings::default()
                 })?)
             }
@@ -336,6 +347,7 @@ impl Vendors {
                             .clone()
                             .or_else(|| self.openai_model.clone())
                             .unwrap_or_else(|| settings.model.clone()),
+                        authorities: self.authorities.clone(),
                         ..settings
                     };
                     if named.name == "openai" {
@@ -365,6 +377,7 @@ impl Vendors {
         Ok(elevenlabs::Settings {
             base_url: self.elevenlabs_url.clone(),
             model: named.model.clone(),
+            authorities: self.authorities.clone(),
             ..elevenlabs::Settings::new(key)
         })
     }
@@ -463,7 +476,7 @@ mod tests {
             environment,
             ..Sources::default()
         };
-        Vendors::of(&Settings::fold(&sources).unwrap())
+        Vendors::of(&Settings::fold(&sources).unwrap()).unwrap()
     }
 
     fn engine() -> Engine {

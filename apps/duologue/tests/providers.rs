@@ -83,6 +83,32 @@ fn the_next_provider_takes_over_and_alone_it_says_what_is_wrong() {
     assert!(!format!("{}{}", heard.out, heard.err).contains(KEY));
 }
 
+/// The same behind a certificate that a house has signed itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_of_ones_own_is_trusted_for_providers_once_it_is_named() {
+    let bench = Bench::new();
+    let issuer = certificates::Issuer::new();
+    let plain = server(false);
+    let behind = plain.trim_start_matches("http://").trim_end_matches("/v1");
+    let port = certificates::secured(issuer.issue(), Some(behind.to_owned())).await;
+    let url = format!("https://localhost:{port}/v1");
+    let environment = [("OPENAI_SPEECH_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
+    let command = "speak \"Good morning.\" --output there.wav --provider openai";
+    bench
+        .run_with(command, &environment)
+        .failed(1, &["certificate", "DUOLOGUE_CA_FILE"]);
+    bench.file("house.pem", issuer.pem());
+    let spoken = bench.run_with(&format!("{command} --ca house.pem"), &environment);
+    assert_eq!(spoken.code, 0, "{}", spoken.err);
+    let both = [
+        environment[0],
+        environment[1],
+        ("SSL_CERT_FILE", "house.pem"),
+    ];
+    let spoken = bench.run_with(command, &both);
+    assert_eq!(spoken.code, 0, "{}", spoken.err);
+}
+
 #[test]
 fn what_a_provider_lacks_is_named() {
     let bench = Bench::new();

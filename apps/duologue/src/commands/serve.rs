@@ -10,7 +10,7 @@ use std::{
 
 use agent::{Providers, config::AgentFile};
 use embedded::{Engine, recogniser, script::Scripted, tools::Shelf};
-use providers::{ProviderError, asr::Asr, llm::Llm, openai::ChatCompletions, tool::Tool, tts::Tts};
+use providers::{ProviderError, asr::Asr, llm::Llm, tool::Tool, tts::Tts};
 use sdk::Account;
 use serde_json::json;
 use server::{
@@ -181,17 +181,10 @@ impl Equip {
     fn new(settings: &Settings, llm: LlmChoice, data: PathBuf) -> Outcome<Self> {
         let llm: Option<Arc<dyn Llm>> = match llm {
             LlmChoice::Scripted { .. } => None,
-            LlmChoice::Remote(remote) => Some(Arc::new(ChatCompletions::new(
-                providers::openai::Settings {
-                    base_url: remote.base_url,
-                    key: remote.key,
-                    model: remote.model,
-                    ..providers::openai::Settings::default()
-                },
-            )?)),
+            LlmChoice::Remote(remote) => Some(remote.llm(settings)?),
         };
         Ok(Self {
-            vendors: Vendors::of(settings),
+            vendors: Vendors::of(settings)?,
             speech: Engine::new(speech::paths(settings), &recogniser::Settings::default()),
             llm,
             data,

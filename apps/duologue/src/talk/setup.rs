@@ -17,7 +17,7 @@ use protocol::agents::{
     Initiation, Language, PromptOverride, TtsOverride,
     client::{Abilities, Settings as ClientSettings},
 };
-use providers::{llm::Llm, openai::ChatCompletions, tts::Tts as _};
+use providers::{llm::Llm, tts::Tts as _};
 use server::Equipment;
 
 use super::{remote, view::Shown};
@@ -98,7 +98,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
             ..recogniser::Settings::default()
         },
     );
-    let vendors = Vendors::of(settings);
+    let vendors = Vendors::of(settings)?;
     if !arguments.text
         && wanted.needs_embedded()
         && let Some(problem) = engine.check().into_iter().find_map(|part| part.problem)
@@ -134,7 +134,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
     let by_script = wanted.llm.is_empty() && matches!(llm_choice, LlmChoice::Scripted { .. });
     let llm = match llm_choice {
         LlmChoice::Scripted { .. } => Arc::clone(&scripted),
-        LlmChoice::Remote(remote) => remote_llm(remote)?,
+        LlmChoice::Remote(remote) => remote.llm(settings)?,
     };
     let providers = Providers {
         vad: engine.vad(),
@@ -233,17 +233,6 @@ fn ears_and_voice(wanted: &Wanted, arguments: &Talk) -> Vec<Shown> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn remote_llm(remote: Remote) -> Outcome<Arc<dyn Llm>> {
-    Ok(Arc::new(ChatCompletions::new(
-        providers::openai::Settings {
-            base_url: remote.base_url,
-            key: remote.key,
-            model: remote.model,
-            ..providers::openai::Settings::default()
-        },
-    )?))
 }
 
 /// Agents by name, as `--agent` finds them, with the same ears and voice; each with its own script where scripts answer, and
