@@ -75,7 +75,7 @@ fn run(cli: Cli) -> Outcome<()> {
             Command::Talk(arguments) => Box::pin(talk::run(&context, &arguments)).await,
             Command::Speak(arguments) => commands::speak::run(&context, &arguments).await,
             Command::Transcribe(arguments) => commands::transcribe::run(&context, &arguments).await,
-            Command::Voices(arguments) => commands::voices::run(&context, &arguments),
+            Command::Voices(arguments) => commands::voices::run(&context, &arguments).await,
             Command::Agents(arguments) => commands::agents::run(&context, &arguments.command).await,
             Command::Conversations(arguments) => {
                 let data = arguments.data.as_deref();

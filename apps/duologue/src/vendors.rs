@@ -121,6 +121,12 @@ impl Wanted {
             .any(|list| list.is_empty() || list.iter().any(|named| named.name == "embedded"))
     }
 
+    /// The first who hears no faster than people speak, as it takes sound from a socket and answers in its own time.
+    pub(crate) fn live_ears(&self) -> Option<&str> {
+        let mut names = self.asr.iter().map(|named| named.name.as_str());
+        names.find(|name| matches!(*name, "assemblyai" | "elevenlabs"))
+    }
+
     /// For people: who hears or speaks.
     pub(crate) fn shown(list: &[Named]) -> String {
         let names: Vec<&str> = list.iter().map(|named| named.name.as_str()).collect();
@@ -489,6 +495,7 @@ mod tests {
             "llm": "scripted",
         }));
         assert_eq!(Wanted::shown(&wanted.asr), "assemblyai, then embedded");
+        assert_eq!(wanted.live_ears(), Some("assemblyai"));
         assert_eq!(wanted.tts[0].voice.as_deref(), Some("v1"));
         assert_eq!(wanted.tts[1], Named::parse("openai:tts-1"));
         assert!(wanted.needs_embedded());

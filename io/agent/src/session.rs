@@ -3,6 +3,7 @@
 mod client;
 mod files;
 mod hearing;
+mod meter;
 mod perform;
 mod replies;
 mod sending;

@@ -2,6 +2,7 @@
 
 mod account;
 mod analysis;
+mod cost;
 mod delivery;
 mod hooks;
 mod policy;

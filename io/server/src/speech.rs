@@ -6,8 +6,9 @@ pub(crate) mod mp3;
 pub(crate) mod output;
 pub(crate) mod speaking;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+use axum::body::Bytes;
 use providers::{
     ProviderError,
     asr::Asr,
@@ -15,7 +16,7 @@ use providers::{
     vad::Vad,
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
@@ -34,6 +35,8 @@ pub struct Speech {
     /// What speaks.
     pub tts: Arc<dyn Tts>,
     turns: Arc<Semaphore>,
+    /// How its voices sound, as MP3, by id: those that anybody has asked for.
+    pub(crate) samples: Arc<Mutex<BTreeMap<String, Bytes>>>,
 }
 
 impl Speech {
@@ -44,6 +47,7 @@ impl Speech {
             asr,
             tts,
             turns: Arc::new(Semaphore::new(at_once.max(1))),
+            samples: Arc::default(),
         }
     }
 

@@ -11,13 +11,14 @@ use std::{
 use agent::{Providers, config::AgentFile};
 use embedded::{Engine, recogniser, script::Scripted, tools::Shelf};
 use providers::{ProviderError, asr::Asr, llm::Llm, tool::Tool, tts::Tts};
+use sdk::Account;
 use serde_json::json;
 use server::{
     BindError, Equipment, InProcess, Keys, Limits, Origin, Registry, Server, Speech, StoredAgent,
 };
 
 use crate::{
-    Context, abilities,
+    Context, abilities, account,
     brain::{self, LlmChoice},
     cli::Serve,
     problem::{Outcome, Problem, plain},
@@ -80,6 +81,7 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
             public_url: settings.get(keys::PUBLIC_URL).map(str::to_owned),
             limits,
             speech: Some(speech),
+            account: shown_account(settings, bind)?,
             abilities: Some(abilities),
         },
         registry,
@@ -341,6 +343,27 @@ fn address(settings: &Settings, keys: Option<&Keys>) -> Outcome<SocketAddr> {
     };
     let port = number(settings, keys::PORT)?.unwrap_or(8000);
     Ok(SocketAddr::new(host, port))
+}
+
+/// The account whose voices are shown beside our own: none where there is no key, or where it would be this server itself.
+fn shown_account(settings: &Settings, bind: SocketAddr) -> Outcome<Option<Account>> {
+    if settings.get(keys::ELEVENLABS_API_KEY).is_none() {
+        return Ok(None);
+    }
+    let account = account::of(settings)?;
+    let url = account.url("");
+    let host = url.host_str().unwrap_or_default();
+    let is_here = host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip == bind.ip());
+    let public = settings.get(keys::PUBLIC_URL).unwrap_or_default();
+    let is_public = public
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.trim_end_matches('/') == account::host(&account));
+    let is_this = is_public || is_here && url.port_or_known_default() == Some(bind.port());
+    Ok((!is_this).then_some(account))
 }
 
 fn limits(settings: &Settings) -> Outcome<Limits> {

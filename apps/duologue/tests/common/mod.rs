@@ -91,8 +91,18 @@ impl Bench {
 
     /// Runs with this on standard input.
     pub(crate) fn feed(&self, arguments: &str, input: &[u8]) -> Done {
+        self.feed_with(arguments, input, &[])
+    }
+
+    pub(crate) fn feed_with(
+        &self,
+        arguments: &str,
+        input: &[u8],
+        environment: &[(&str, &str)],
+    ) -> Done {
         let mut child = self
             .command(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();

@@ -192,10 +192,6 @@ const ABSENT: &[(&str, &str)] = &[
         "similar-voices",
         "There is no library of voices here: /v1/voices lists what there is.",
     ),
-    (
-        "shared-voices",
-        "There is no library of voices here: /v1/voices lists what there is.",
-    ),
     ("speech-engine", "Agents are made at /v1/convai/agents."),
     ("speech-to-speech", "Voices are not changed here."),
     (
