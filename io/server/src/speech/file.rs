@@ -7,7 +7,7 @@ use symphonia::core::{
     codecs::audio::AudioDecoderOptions,
     errors::Error,
     formats::{FormatOptions, TrackType, probe::Hint},
-    io::MediaSourceStream,
+    io::{MediaSourceStream, MediaSourceStreamOptions},
     meta::MetadataOptions,
 };
 
@@ -39,7 +39,10 @@ pub(crate) fn read(
 }
 
 fn decode(bytes: Vec<u8>, rate: SampleRate, longest: Duration) -> Result<Vec<i16>, Error> {
-    let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
+    let stream = MediaSourceStream::new(
+        Box::new(Cursor::new(bytes)),
+        MediaSourceStreamOptions::default(),
+    );
     let mut format = symphonia::default::get_probe().probe(
         &Hint::new(),
         stream,
@@ -112,7 +115,7 @@ mod tests {
     }
 
     fn encoded(rate: SampleRate) -> Vec<u8> {
-        mp3::encode(&tone(rate), rate, ChannelMode::Mono, 128).unwrap()
+        mp3::encode(&tone(rate), rate, ChannelMode::SingleChannel, 128).unwrap()
     }
 
     /// How often the samples cross zero on their way up.
@@ -126,9 +129,16 @@ mod tests {
     #[test]
     fn an_mp3_sounds_as_it_did() {
         let samples = read(encoded(SampleRate::HZ_44100), SampleRate::HZ_16000, HOUR).unwrap();
-        assert!((15_500..18_500).contains(&samples.len()), "{}", samples.len());
+        assert!(
+            (15_500..18_500).contains(&samples.len()),
+            "{}",
+            samples.len()
+        );
         let cycles = crossings(&samples[2_000..10_000]);
-        assert!((215..=225).contains(&cycles), "{cycles} in half a second of 440 Hz");
+        assert!(
+            (215..=225).contains(&cycles),
+            "{cycles} in half a second of 440 Hz"
+        );
     }
 
     #[test]
@@ -136,7 +146,11 @@ mod tests {
         let mut bytes = encoded(SampleRate::HZ_44100);
         bytes.truncate(bytes.len() / 2);
         let samples = read(bytes, SampleRate::HZ_16000, HOUR).unwrap();
-        assert!((6_000..10_000).contains(&samples.len()), "{}", samples.len());
+        assert!(
+            (6_000..10_000).contains(&samples.len()),
+            "{}",
+            samples.len()
+        );
     }
 
     #[test]
@@ -148,7 +162,15 @@ mod tests {
 
     #[test]
     fn what_is_no_sound_is_refused_in_words() {
-        for bytes in [&b""[..], b"hello", b"RIFF", &[0; 5_000], &[0xff; 5_000], b"fLaC", b"OggS"] {
+        for bytes in [
+            &b""[..],
+            b"hello",
+            b"RIFF",
+            &[0; 5_000],
+            &[0xff; 5_000],
+            b"fLaC",
+            b"OggS",
+        ] {
             let words = read(bytes.to_vec(), SampleRate::HZ_16000, HOUR).unwrap_err();
             assert!(!words.is_empty());
         }
