@@ -92,7 +92,7 @@ browser() {
         )
     fi
     rm -f "$place/messages.jsonl"
-    local log="$place/browser.log" names tests=(conversations.test.mjs pages.test.mjs)
+    local log="$place/browser.log" names tests=(account.test.mjs conversations.test.mjs pages.test.mjs)
     export SDK_ROOT="$PWD" SDK_MODULES="$home/node_modules" SDK_MESSAGES="$place/messages.jsonl"
     if ! (cd "$home" && timeout 1200 node --test --test-concurrency=1 --test-reporter=tap "${tests[@]}") >"$log" 2>&1; then
         # "    not ok 3 - name" is a test; without the spaces it is the suite around it.
@@ -107,7 +107,7 @@ browser() {
     fi
     unset SDK_MESSAGES
     local versions_here
-    versions_here="$(cd "$home" && node -p '["client", "react", "convai-widget-core", "convai-widget-embed"].map((name) => `${name} ${require(`./node_modules/@elevenlabs/${name}/package.json`).version}`).join(", ")')"
+    versions_here="$(cd "$home" && node -p '["client", "elevenlabs-js", "react", "convai-widget-core", "convai-widget-embed"].map((name) => `${name} ${require(`./node_modules/@elevenlabs/${name}/package.json`).version}`).join(", ")')"
     echo "Browser SDKs $versions_here: $(grep -E '^# pass' "$place/browser.log")"
 }
 

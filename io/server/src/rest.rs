@@ -51,6 +51,7 @@ pub(crate) fn routes() -> Router<Arc<House>> {
         .merge(single_use::routes())
         .merge(agent_tests::routes())
         .merge(test_invocations::routes())
+        .merge(absent::routes())
 }
 
 /// What agents can do and know here.

@@ -1,5 +1,6 @@
 //! Speech without a conversation: what the voice says and the recogniser hears, for the REST and socket routes.
 
+pub(crate) mod file;
 pub(crate) mod hearing;
 pub(crate) mod mp3;
 pub(crate) mod output;
