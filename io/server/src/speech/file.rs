@@ -126,9 +126,16 @@ mod tests {
     #[test]
     fn an_mp3_sounds_as_it_did() {
         let samples = read(encoded(SampleRate::HZ_44100), SampleRate::HZ_16000, HOUR).unwrap();
-        assert!((15_500..18_500).contains(&samples.len()), "{}", samples.len());
+        assert!(
+            (15_500..18_500).contains(&samples.len()),
+            "{}",
+            samples.len()
+        );
         let cycles = crossings(&samples[2_000..10_000]);
-        assert!((215..=225).contains(&cycles), "{cycles} in half a second of 440 Hz");
+        assert!(
+            (215..=225).contains(&cycles),
+            "{cycles} in half a second of 440 Hz"
+        );
     }
 
     #[test]
@@ -136,7 +143,11 @@ mod tests {
         let mut bytes = encoded(SampleRate::HZ_44100);
         bytes.truncate(bytes.len() / 2);
         let samples = read(bytes, SampleRate::HZ_16000, HOUR).unwrap();
-        assert!((6_000..10_000).contains(&samples.len()), "{}", samples.len());
+        assert!(
+            (6_000..10_000).contains(&samples.len()),
+            "{}",
+            samples.len()
+        );
     }
 
     #[test]
@@ -148,7 +159,15 @@ mod tests {
 
     #[test]
     fn what_is_no_sound_is_refused_in_words() {
-        for bytes in [&b""[..], b"hello", b"RIFF", &[0; 5_000], &[0xff; 5_000], b"fLaC", b"OggS"] {
+        for bytes in [
+            &b""[..],
+            b"hello",
+            b"RIFF",
+            &[0; 5_000],
+            &[0xff; 5_000],
+            b"fLaC",
+            b"OggS",
+        ] {
             let words = read(bytes.to_vec(), SampleRate::HZ_16000, HOUR).unwrap_err();
             assert!(!words.is_empty());
         }
