@@ -61,6 +61,8 @@ pub(crate) struct Wanted {
     pub(crate) asr: Vec<Named>,
     pub(crate) llm: Vec<Named>,
     pub(crate) tts: Vec<Named>,
+    /// Nobody speaks when the voices that were named have failed.
+    pub(crate) no_last_voice: bool,
 }
 
 impl Named {
@@ -93,12 +95,18 @@ impl Wanted {
         };
         for (kind, value) in table {
             let list = match kind.as_str() {
+                "last_voice" => {
+                    let wish = value.as_bool();
+                    wanted.no_last_voice =
+                        !wish.ok_or_else(|| wrong("last_voice is true or false"))?;
+                    continue;
+                }
                 "asr" => &mut wanted.asr,
                 "llm" => &mut wanted.llm,
                 "tts" => &mut wanted.tts,
                 other => {
                     return Err(wrong(&format!(
-                        "there is no {other}; there are asr, llm and tts"
+                        "there is no {other}; there are asr, llm, tts and last_voice"
                     )));
                 }
             };
@@ -275,13 +283,38 @@ impl Vendors {
         if names.is_empty() {
             return Ok(engine.tts());
         }
+        let mut made = self.voices(engine, names)?;
+        Ok(match made.len() {
+            1 => made.remove(0),
+            _ => Arc::new(TtsCascade::new(made, VOICE_PATIENCE)?),
+        })
+    }
+
+    /// Who speaks in a conversation: as [`Vendors::tts`], with the embedded voice as a last resort behind others, when it is
+    /// there and wanted.
+    pub(crate) fn speaker(
+        &self,
+        engine: &Engine,
+        wanted: &Wanted,
+    ) -> Result<Arc<dyn Tts>, ProviderError> {
+        let is_named = |one: &Named| one.name == "embedded";
+        let is_there = wanted.tts.is_empty() || wanted.tts.iter().any(is_named);
+        if is_there || wanted.no_last_voice || !engine.can_speak() {
+            return self.tts(engine, &wanted.tts);
+        }
+        let made = self.voices(engine, &wanted.tts)?;
+        let speaker = TtsCascade::with_last_resort(made, VOICE_PATIENCE, engine.tts())?;
+        Ok(Arc::new(speaker))
+    }
+
+    fn voices(&self, engine: &Engine, names: &[Named]) -> Result<Vec<Arc<dyn Tts>>, ProviderError> {
         let embedded: Vec<String> = engine
             .tts()
             .voices()
             .into_iter()
             .map(|voice| voice.id)
             .collect();
-        let mut made = each(names, |named| {
+        each(names, |named| {
             let tts = self.one_tts(engine, named)?;
             Ok(Arc::new(WithVoice {
                 tts,
@@ -292,10 +325,6 @@ impl Vendors {
                     embedded.clone()
                 },
             }) as Arc<dyn Tts>)
-        })?;
-        Ok(match made.len() {
-            1 => made.remove(0),
-            _ => Arc::new(TtsCascade::new(made, VOICE_PATIENCE)?),
         })
     }
 

@@ -144,3 +144,30 @@ fn an_agent_hears_with_what_it_names_and_goes_on_when_that_fails() {
         assert!(talked.texts("agent").len() >= 2, "{}", talked.out);
     }
 }
+
+#[test]
+fn an_agent_whose_voice_fails_says_so_with_the_embedded_one_and_goes_on() {
+    let bench = Bench::new();
+    let url = server(true);
+    let environment = [("OPENAI_SPEECH_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
+    let agent = bench.run("agents show assistant").out;
+    let talk = |more: &str| {
+        bench.file(
+            "mine.toml",
+            format!("{agent}\n[duologue_providers]\ntts = \"openai:tts-1\"\n{more}"),
+        );
+        bench.file("caller.txt", "what time is it");
+        bench.run_with(
+            "talk --agent mine.toml --caller caller.txt --caller-voice rms --output agent.wav --pace fast --llm scripted --json",
+            &environment,
+        )
+    };
+    let talked = talk("");
+    assert_eq!(talked.code, 0, "{}", talked.err);
+    assert!(talked.texts("agent").len() >= 2, "{}", talked.out);
+    let heard = bench.heard(&bench.path("agent.wav"), "left");
+    assert_eq!(heard.matches("voice has failed").count(), 1, "{heard}");
+    let alone = talk("last_voice = false\n");
+    assert_ne!(alone.code, 0, "{}", alone.out);
+    assert!(alone.err.contains("out of order"), "{}", alone.err);
+}

@@ -1,6 +1,11 @@
 //! Does the text sound finished? Cues from words alone; rules, no model.
 
-use crate::{input::Expected, settings::Patience, words::words};
+use crate::{
+    grammar::{Sentence, sentence},
+    input::Expected,
+    settings::Patience,
+    words::words,
+};
 
 /// What the words so far say about whether more will follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -212,6 +217,17 @@ const PHONE_DIGITS: usize = 10;
 /// Judges `text`. With [`Patience::Off`] nothing counts as dictation.
 pub fn completeness(text: &str, expected: Expected, patience: Patience) -> Completeness {
     let said = words(text);
+    of_sentence(text, &said, sentence(&said), expected, patience)
+}
+
+/// Judges `text`, of which the words and what they are as a sentence are known.
+pub(crate) fn of_sentence(
+    text: &str,
+    said: &[String],
+    sentence: Sentence,
+    expected: Expected,
+    patience: Patience,
+) -> Completeness {
     let Some(last) = said.last().map(String::as_str) else {
         return Completeness::Neutral;
     };
@@ -220,23 +236,29 @@ pub fn completeness(text: &str, expected: Expected, patience: Patience) -> Compl
         return Completeness::Incomplete;
     }
     if patience == Patience::Auto
-        && let Some(judgement) = dictation(trimmed, &said, expected)
+        && let Some(judgement) = dictation(trimmed, said, expected)
     {
         return judgement;
     }
-    if let Some(judgement) = answer(&said, last, expected) {
+    if let Some(judgement) = answer(said, last, expected) {
         return judgement;
     }
     if trimmed.ends_with(['?', '？']) {
         return Completeness::Complete;
     }
-    if HESITATIONS.contains(&last) || opens(&said, last) {
+    let before = said.len().checked_sub(2).map_or("", |i| said[i].as_str());
+    // `can you please` asks for nothing yet.
+    let begun = last == "please" && SUBJECTS.contains(&before) && !sentence.is_whole();
+    // The grammar takes `write down that` for whole.
+    let opens =
+        OPENERS.contains(&last) && (last == "that" || !sentence.is_whole()) && opens(said, last);
+    if HESITATIONS.contains(&last) || opens || begun {
         return Completeness::Incomplete;
     }
     if trimmed.ends_with(['.', '!', '。', '！'])
         || CLOSERS.contains(&last)
         || said.ends_with(&["thank".to_owned(), "you".to_owned()])
-        || CLOSING_WORDS.iter().any(|end| ends_in(&said, end))
+        || CLOSING_WORDS.iter().any(|end| ends_in(said, end))
     {
         return Completeness::Complete;
     }
@@ -306,11 +328,8 @@ pub(crate) fn ends_well(said: &[String]) -> bool {
         .is_some_and(|last| ENDERS.contains(&last.as_str()))
 }
 
-/// Whether `last` needs something after it.
+/// Whether `last`, one of [`OPENERS`], needs something after it.
 fn opens(said: &[String], last: &str) -> bool {
-    if !OPENERS.contains(&last) {
-        return false;
-    }
     let first = said[0].as_str();
     let before = said.len().checked_sub(2).map_or("", |i| said[i].as_str());
     // `yes I do`, but not `maybe we could`.
@@ -468,6 +487,7 @@ mod tests {
             "can you tell me if",
             "maybe we could",
             "what I want",
+            "can you please",
         ] {
             assert_eq!(judge(text, Expected::Anything), Incomplete, "{text}");
         }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use audio::Contour;
 
 use crate::{
-    completeness::{Completeness, completeness, ends_well, is_command},
+    completeness::{self, Completeness, ends_well, is_command},
+    grammar::{Sentence, sentence},
     input::Expected,
     settings::{Eagerness, Patience},
     words::words,
@@ -36,6 +37,12 @@ const MANY_WORDS: usize = 8;
 const ENDS_WELL: f32 = 2.5;
 /// For neutral words that are a command; fitted.
 const COMMAND: f32 = 1.3;
+/// What neutral words are as a sentence; fitted on top of the weights above, and drawn to zero, because few texts hesitate
+/// where a sentence may end. The length of an open question does not count.
+const OPEN_QUESTION: f32 = 3.5;
+const YES_NO_QUESTION: f32 = 0.5;
+const WHOLE_COMMAND: f32 = 0.3;
+const UNFINISHED: f32 = -1.1;
 /// For a last syllable at the bottom of the speaker's range instead of the top; fitted like the words.
 const FALL: f32 = 2.9;
 /// For ten decibels less than usual; fitted.
@@ -46,12 +53,16 @@ const MIDDLE: f32 = 0.1;
 /// What melody says at most, against the end and for it: whatever it does, words of each sort stay apart.
 const LEAST_MELODY: f32 = -1.8;
 const MOST_MELODY: f32 = 1.2;
+/// What it says at most against the end of a whole question, for questions may end high.
+const LEAST_MELODY_OF_A_QUESTION: f32 = -0.3;
 
 /// What is known in a pause.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
     /// How finished the words sound.
     pub completeness: Completeness,
+    /// What they are as a sentence.
+    pub sentence: Sentence,
     /// How many words the turn has so far.
     pub words: usize,
     /// Whether the last of them is one that mostly ends a sentence, such as `again`.
@@ -65,9 +76,22 @@ pub struct Evidence {
 impl Evidence {
     /// Weighs the words of a turn.
     pub fn of(text: &str, expected: Expected, patience: Patience, finality: f32) -> Self {
+        let sentence = sentence(&words(text));
+        Self::weigh(text, sentence, expected, patience, finality)
+    }
+
+    /// As [`Evidence::of`], where it is known what the words are as a sentence.
+    pub(crate) fn weigh(
+        text: &str,
+        sentence: Sentence,
+        expected: Expected,
+        patience: Patience,
+        finality: f32,
+    ) -> Self {
         let said = words(text);
         Self {
-            completeness: completeness(text, expected, patience),
+            completeness: completeness::of_sentence(text, &said, sentence, expected, patience),
+            sentence,
             words: said.len(),
             ends_well: ends_well(&said),
             command: is_command(&said),
@@ -75,10 +99,10 @@ impl Evidence {
         }
     }
 
-    /// How often three neutral words had to be doubled to become so many, from -1.6 to 1.4. Zero for other words: they
-    /// speak for themselves.
+    /// How often three neutral words had to be doubled to become so many, from -1.6 to 1.4. Zero for other words, and
+    /// for whole open questions: they speak for themselves.
     pub fn doublings(&self) -> f32 {
-        if self.completeness == Completeness::Neutral {
+        if self.completeness == Completeness::Neutral && self.sentence != Sentence::OpenQuestion {
             (self.words.clamp(1, MANY_WORDS) as f32 / 3.0).log2()
         } else {
             0.0
@@ -103,7 +127,24 @@ impl Evidence {
         let neutral = self.completeness == Completeness::Neutral;
         let weight = |holds: bool, weight| if neutral && holds { weight } else { 0.0 };
         let form = weight(self.ends_well, ENDS_WELL) + weight(self.command, COMMAND);
-        words + form + LENGTH * self.doublings() + melody.clamp(LEAST_MELODY, MOST_MELODY)
+        let sentence = match self.sentence {
+            Sentence::OpenQuestion => OPEN_QUESTION,
+            Sentence::YesNoQuestion => YES_NO_QUESTION,
+            Sentence::Command => WHOLE_COMMAND,
+            Sentence::Unfinished => UNFINISHED,
+            Sentence::Statement | Sentence::Phrase | Sentence::Unknown => 0.0,
+        };
+        let least = match self.sentence {
+            Sentence::OpenQuestion | Sentence::YesNoQuestion if neutral => {
+                LEAST_MELODY_OF_A_QUESTION
+            }
+            _ => LEAST_MELODY,
+        };
+        words
+            + form
+            + weight(true, sentence)
+            + LENGTH * self.doublings()
+            + melody.clamp(least, MOST_MELODY)
     }
 }
 
@@ -126,7 +167,7 @@ pub fn melody(contour: Contour) -> [f32; 2] {
 const fn costs(eagerness: Eagerness) -> (f32, f32, f32) {
     match eagerness {
         Eagerness::Eager => (8.0, 220.0, 1_200.0),
-        Eagerness::Normal => (12.5, 250.0, 1_600.0),
+        Eagerness::Normal => (16.0, 250.0, 1_600.0),
         Eagerness::Patient => (40.0, 400.0, 2_200.0),
     }
 }
@@ -158,6 +199,7 @@ mod tests {
     fn evidence(completeness: Completeness, words: usize, finality: f32) -> Evidence {
         Evidence {
             completeness,
+            sentence: Sentence::Unknown,
             words,
             ends_well: false,
             command: false,
@@ -196,6 +238,29 @@ mod tests {
         assert!(wait(6, 0.6) < wait(6, 0.5) && wait(6, 0.5) < wait(6, 0.4));
         assert_eq!(wait(6, f32::NAN), wait(6, 0.5));
         assert_eq!(wait(80, 0.5), wait(8, 0.5), "a long story has pauses too");
+    }
+
+    #[test]
+    fn a_whole_question_waits_less_and_half_of_one_more() {
+        let wait = |text| {
+            let evidence = Evidence::of(text, Expected::Anything, Patience::Auto, 0.5);
+            wait(Eagerness::Normal, evidence)
+        };
+        let short = Duration::from_millis(700);
+        for question in ["what can you do", "where are you", "when do you open"] {
+            assert!(wait(question) < short, "{question}");
+        }
+        for half in [
+            "what can you",
+            "when do you",
+            "how much is the",
+            "can you tell me",
+        ] {
+            assert!(wait(half) > short * 2, "{half}");
+        }
+        assert!(
+            wait("could you tell me when the bridge") > wait("the bridge is open again this week")
+        );
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::time::Duration;
 use audio::Moment;
 
 use crate::{
-    completeness::{Completeness, completeness},
+    completeness::Completeness,
     conversation::Conversation,
     floor::{AgentTurn, Floor},
+    grammar::Sentence,
     ids::UtteranceId,
     input::Expected,
     output::{Origin, Output},
@@ -276,13 +277,14 @@ impl Conversation {
             return;
         };
         let text = turn.said().to_owned();
-        let judgement = completeness(&text, self.expected, self.settings.spelling_patience);
+        let evidence = self.evidence(turn);
         let ready = self.settings.speculative
             && turn.utterances.is_empty()
-            && matches!(
-                judgement,
-                Completeness::Complete | Completeness::Answer | Completeness::Neutral
-            )
+            && match evidence.completeness {
+                Completeness::Complete | Completeness::Answer => true,
+                Completeness::Neutral => evidence.sentence != Sentence::Unfinished,
+                Completeness::Incomplete | Completeness::Dictating => false,
+            }
             && turn.speculated < MOST_SPECULATIONS
             && self.end_of_turn(turn) > self.now;
         let stale = turn.speculation.as_ref().is_some_and(|s| s.text != text);

@@ -156,8 +156,9 @@ impl Conversation {
 
     /// What speaks for the end of the turn.
     pub(crate) fn evidence(&self, turn: &UserTurn) -> Evidence {
-        Evidence::of(
+        Evidence::weigh(
             &turn.text(),
+            turn.sentence(),
             self.expected,
             self.settings.spelling_patience,
             self.finality,

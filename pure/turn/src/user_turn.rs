@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use audio::Moment;
 
-use crate::{ids::UtteranceId, output::Origin, reply::Reply};
+use crate::{
+    grammar::{Sentence, sentence},
+    ids::UtteranceId,
+    output::Origin,
+    reply::Reply,
+    words::words,
+};
 
 /// What the recogniser said about an utterance so far.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +66,8 @@ pub(crate) struct Speculation {
 pub(crate) struct UserTurn {
     /// Texts that are settled, joined.
     said: String,
+    /// What they are as a sentence. Kept, for it is asked for with every frame of a pause.
+    sentence: Sentence,
     /// Utterances whose text is not settled yet, oldest first; only the last can be open.
     pub(crate) utterances: Vec<Utterance>,
     /// The latest utterance that gave words.
@@ -87,6 +95,15 @@ impl UserTurn {
         text
     }
 
+    /// What [`UserTurn::text`] is as a sentence.
+    pub(crate) fn sentence(&self) -> Sentence {
+        if self.utterances.iter().all(|u| u.text().is_empty()) {
+            self.sentence
+        } else {
+            sentence(&words(&self.text()))
+        }
+    }
+
     /// The settled text.
     pub(crate) fn said(&self) -> &str {
         &self.said
@@ -98,7 +115,12 @@ impl UserTurn {
 
     /// Adds typed text that has to wait.
     pub(crate) fn keep_typed(&mut self, text: &str) {
+        self.add(text);
+    }
+
+    fn add(&mut self, text: &str) {
         append(&mut self.said, text);
+        self.sentence = sentence(&words(&self.said));
     }
 
     pub(crate) fn open(&self) -> Option<&Utterance> {
@@ -125,7 +147,7 @@ impl UserTurn {
         self.last_voice = self.last_voice.max(utterance.last_voice);
         if self.utterances.len() >= MOST_UNSETTLED {
             let text = self.utterances.remove(0).text().to_owned();
-            append(&mut self.said, &text);
+            self.add(&text);
         }
         self.utterances.push(utterance);
     }
@@ -143,19 +165,18 @@ impl UserTurn {
 
     /// Moves leading final texts to what is settled.
     pub(crate) fn settle(&mut self) {
-        while let Some(first) = self.utterances.first()
-            && let Hearing::Final(text) = &first.hearing
-        {
-            if !text.is_empty() {
+        while self.utterances.first().is_some_and(Utterance::is_final) {
+            let first = self.utterances.remove(0);
+            if !first.text().is_empty() {
                 self.last = Some(first.id);
-                append(&mut self.said, text);
+                self.add(first.text());
             }
-            self.utterances.remove(0);
         }
     }
 
     /// Takes the settled text, leaving unsettled utterances.
     pub(crate) fn take_said(&mut self) -> String {
+        self.sentence = Sentence::default();
         std::mem::take(&mut self.said)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use turn::{Completeness, Evidence, Patience};
+use turn::{Completeness, Evidence, Patience, Sentence};
 
 use crate::pauses::Pause;
 
@@ -25,30 +25,30 @@ const NAMES: [&str; COUNT] = [
 ];
 const COUNT: usize = 10;
 
+/// What the words are as a sentence, fitted on top of the weights in use.
+const SENTENCES: [(&str, Sentence); 6] = [
+    ("open question", Sentence::OpenQuestion),
+    ("yes or no", Sentence::YesNoQuestion),
+    ("command", Sentence::Command),
+    ("statement", Sentence::Statement),
+    ("phrase", Sentence::Phrase),
+    ("unfinished", Sentence::Unfinished),
+];
+
 /// One pause as numbers.
-struct Row {
-    features: [f64; COUNT],
+struct Row<const N: usize> {
+    features: [f64; N],
+    /// The logarithm of the odds that is there without them.
+    known: f64,
     over: bool,
     text: String,
 }
 
 /// Fits the logarithm of the odds that a pause is the end, and says how well it foretells texts that it has not seen.
 pub fn fit(pauses: &[Pause]) -> String {
-    let rows: Vec<Row> = pauses.iter().map(row).collect();
+    let rows: Vec<Row<COUNT>> = pauses.iter().map(row).collect();
+    let texts = texts(&rows);
     let weights = logistic(&rows.iter().collect::<Vec<_>>());
-    let mut texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    let mut unseen = Vec::new();
-    for part in 0..PARTS {
-        let (judged, teach): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| {
-            texts
-                .binary_search(&row.text.as_str())
-                .is_ok_and(|i| i % PARTS == part)
-        });
-        let weights = logistic(&teach);
-        unseen.extend(judged.iter().map(|row| (odds(&weights, row), row.over)));
-    }
     let mut out = format!(
         "{} pauses, {} of them ends, {} texts\n",
         rows.len(),
@@ -64,16 +64,45 @@ pub fn fit(pauses: &[Pause]) -> String {
         };
         let _ = writeln!(out, "{name:<12} {:>6.2}", weight + base);
     }
-    let _ = writeln!(
-        out,
-        "texts not seen: an end is rated above a pause in {:.1} % of pairs, {:.3} nats a pause",
-        100.0 * ranked(&unseen),
-        surprise(&unseen)
-    );
+    let _ = writeln!(out, "{}", on_texts_not_seen(&rows));
+    let rows: Vec<Row<{ SENTENCES.len() }>> = pauses.iter().map(sentence_row).collect();
+    let weights = logistic(&rows.iter().collect::<Vec<_>>());
+    let _ = writeln!(out, "on top of the weights in use");
+    for ((name, _), weight) in SENTENCES.iter().zip(weights) {
+        let _ = writeln!(out, "{name:<14} {weight:>6.2}");
+    }
+    let _ = writeln!(out, "{}", on_texts_not_seen(&rows));
     out
 }
 
-fn row(pause: &Pause) -> Row {
+fn texts<const N: usize>(rows: &[Row<N>]) -> Vec<&str> {
+    let mut texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+/// How well texts are judged that taught nothing.
+fn on_texts_not_seen<const N: usize>(rows: &[Row<N>]) -> String {
+    let texts = texts(rows);
+    let mut unseen = Vec::new();
+    for part in 0..PARTS {
+        let (judged, teach): (Vec<&Row<N>>, Vec<&Row<N>>) = rows.iter().partition(|row| {
+            texts
+                .binary_search(&row.text.as_str())
+                .is_ok_and(|i| i % PARTS == part)
+        });
+        let weights = logistic(&teach);
+        unseen.extend(judged.iter().map(|row| (odds(&weights, row), row.over)));
+    }
+    format!(
+        "texts not seen: an end is rated above a pause in {:.1} % of pairs, {:.3} nats a pause",
+        100.0 * ranked(&unseen),
+        surprise(&unseen)
+    )
+}
+
+fn row(pause: &Pause) -> Row<COUNT> {
     let evidence = Evidence::of(&pause.heard, pause.expected, Patience::Auto, 0.5);
     let is = |completeness| f64::from(u8::from(evidence.completeness == completeness));
     let [low, soft] = pause.contour.map_or([0.0; 2], turn::melody).map(f64::from);
@@ -90,37 +119,63 @@ fn row(pause: &Pause) -> Row {
             is(Completeness::Neutral) * f64::from(u8::from(evidence.ends_well)),
             is(Completeness::Neutral) * f64::from(u8::from(evidence.command)),
         ],
+        known: 0.0,
         over: pause.goes_on.is_none(),
         text: pause.text.clone(),
     }
 }
 
-fn odds(weights: &[f64; COUNT], row: &Row) -> f64 {
-    weights.iter().zip(row.features).map(|(w, f)| w * f).sum()
+fn sentence_row(pause: &Pause) -> Row<{ SENTENCES.len() }> {
+    let finality = pause.contour.map_or(0.5, turn::finality);
+    let evidence = Evidence::of(&pause.heard, pause.expected, Patience::Auto, finality);
+    let neutral = evidence.completeness == Completeness::Neutral;
+    // The length of an open question says nothing; everything else is as it was without a grammar.
+    let without = Evidence {
+        sentence: Sentence::Unknown,
+        words: if evidence.sentence == Sentence::OpenQuestion {
+            3
+        } else {
+            evidence.words
+        },
+        ..evidence
+    };
+    Row {
+        features: SENTENCES
+            .map(|(_, sentence)| f64::from(u8::from(neutral && evidence.sentence == sentence))),
+        known: f64::from(without.log_odds()),
+        over: pause.goes_on.is_none(),
+        text: pause.text.clone(),
+    }
+}
+
+fn odds<const N: usize>(weights: &[f64; N], row: &Row<N>) -> f64 {
+    let told: f64 = weights.iter().zip(row.features).map(|(w, f)| w * f).sum();
+    row.known + told
 }
 
 fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds.clamp(-30.0, 30.0)).exp())
 }
 
-/// Newton's method; the first feature is the constant and not drawn to zero.
-fn logistic(rows: &[&Row]) -> [f64; COUNT] {
-    let mut weights = [0.0; COUNT];
+/// Newton's method. A first feature that is always there is not drawn to zero.
+fn logistic<const N: usize>(rows: &[&Row<N>]) -> [f64; N] {
+    let constant = rows.iter().all(|row| row.features[0] > 0.5);
+    let mut weights = [0.0; N];
     for _ in 0..30 {
-        let mut slope = [0.0; COUNT];
-        let mut bend = [[0.0; COUNT]; COUNT];
+        let mut slope = [0.0; N];
+        let mut bend = [[0.0; N]; N];
         for row in rows {
             let p = probability(odds(&weights, row));
             let miss = f64::from(u8::from(row.over)) - p;
-            for i in 0..COUNT {
+            for i in 0..N {
                 slope[i] += miss * row.features[i];
                 for (bend, other) in bend[i].iter_mut().zip(row.features) {
                     *bend += p * (1.0 - p) * row.features[i] * other;
                 }
             }
         }
-        for i in 0..COUNT {
-            let ridge = if i == 0 { 1e-6 } else { RIDGE };
+        for i in 0..N {
+            let ridge = if i == 0 && constant { 1e-6 } else { RIDGE };
             slope[i] -= ridge * weights[i];
             bend[i][i] += ridge;
         }
@@ -133,9 +188,9 @@ fn logistic(rows: &[&Row]) -> [f64; COUNT] {
 }
 
 /// Gauss's elimination. The matrix is positive definite, so its diagonal never becomes zero.
-fn solved(mut matrix: [[f64; COUNT]; COUNT], mut right: [f64; COUNT]) -> [f64; COUNT] {
-    for i in 0..COUNT {
-        for k in i + 1..COUNT {
+fn solved<const N: usize>(mut matrix: [[f64; N]; N], mut right: [f64; N]) -> [f64; N] {
+    for i in 0..N {
+        for k in i + 1..N {
             let factor = matrix[k][i] / matrix[i][i];
             let above = matrix[i];
             for (below, above) in matrix[k].iter_mut().zip(above).skip(i) {
@@ -144,9 +199,9 @@ fn solved(mut matrix: [[f64; COUNT]; COUNT], mut right: [f64; COUNT]) -> [f64; C
             right[k] -= factor * right[i];
         }
     }
-    let mut solution = [0.0; COUNT];
-    for i in (0..COUNT).rev() {
-        let known: f64 = (i + 1..COUNT).map(|j| matrix[i][j] * solution[j]).sum();
+    let mut solution = [0.0; N];
+    for i in (0..N).rev() {
+        let known: f64 = (i + 1..N).map(|j| matrix[i][j] * solution[j]).sum();
         solution[i] = (right[i] - known) / matrix[i][i];
     }
     solution
@@ -193,6 +248,7 @@ mod tests {
                 features[5] = fall;
                 let row = |over| Row {
                     features,
+                    known: 0.0,
                     over,
                     text: String::new(),
                 };

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use audio::{Decoder, Framer, Resampler, SampleRate};
 use embedded::vad::Earshot;
 use providers::vad::Vad as _;
-use turn::{Completeness, Eagerness, Evidence, Settings};
+use turn::{Completeness, Eagerness, Evidence, Sentence, Settings};
 
 use crate::{caller::Log, speech::Repertoire, wire::Heard};
 
@@ -46,6 +46,7 @@ pub(crate) fn judge(log: &Log, repertoire: &Repertoire) -> Verdict {
     // The agent under load has the default settings, and a question is what is understood.
     let understood = Evidence {
         completeness: Completeness::Complete,
+        sentence: Sentence::Unknown,
         words: 1,
         ends_well: false,
         command: false,

@@ -271,14 +271,15 @@ impl Equip {
     /// Made once for all conversations that want the same, for they remember who failed.
     fn ears_and_voice(&self, wanted: &Wanted) -> Result<EarsAndVoice, ProviderError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = made
-            .iter()
-            .find(|(known, ..)| known.asr == wanted.asr && known.tts == wanted.tts);
+        let known = made.iter().find(|(known, ..)| {
+            let voices = (&known.tts, known.no_last_voice);
+            known.asr == wanted.asr && voices == (&wanted.tts, wanted.no_last_voice)
+        });
         if let Some((_, asr, tts)) = known {
             return Ok((Arc::clone(asr), Arc::clone(tts)));
         }
         let asr = self.vendors.asr(&self.speech, &wanted.asr)?;
-        let tts = self.vendors.tts(&self.speech, &wanted.tts)?;
+        let tts = self.vendors.speaker(&self.speech, wanted)?;
         if made.len() >= MOST_MADE {
             made.clear();
         }

@@ -140,7 +140,7 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         vad: engine.vad(),
         asr: vendors.asr(&engine, &wanted.asr)?,
         llm: vendors.llm(&wanted.llm, &scripted, &llm)?,
-        tts: vendors.tts(&engine, &wanted.tts)?,
+        tts: vendors.speaker(&engine, &wanted)?,
     };
     let given = Equipment {
         providers: providers.clone(),

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+pub(crate) mod faulty;
 pub(crate) mod line;
 pub(crate) mod server;
 pub(crate) mod terminal;

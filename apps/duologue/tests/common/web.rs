@@ -1,7 +1,7 @@
 //! A web server of the tests' own, for whatever the program calls, and a client for whatever it serves.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -38,6 +38,21 @@ pub(crate) struct Web {
 
 impl Web {
     pub(crate) fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::serve(move |request, socket| {
+            let (status, kind, body) = answer(request);
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            socket.write_all(head.as_bytes())?;
+            socket.write_all(&body)
+        })
+    }
+
+    /// A server that may answer as badly as it likes: what `answer` writes is all that comes, and then the connection closes.
+    pub(crate) fn serve(
+        answer: impl Fn(&Asked, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let web = Self {
             address: listener.local_addr().unwrap().to_string(),
@@ -50,13 +65,7 @@ impl Web {
                 thread::spawn(move || {
                     let request = read(&mut socket)?;
                     asked.lock().unwrap().push(request.clone());
-                    let (status, kind, body) = answer(&request);
-                    let head = format!(
-                        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                        body.len()
-                    );
-                    socket.write_all(head.as_bytes()).ok()?;
-                    socket.write_all(&body).ok()
+                    answer(&request, &mut socket).ok()
                 });
             }
         });

@@ -168,17 +168,17 @@ fn long_noise_stops_the_agent_which_then_says_the_rest() {
 #[test]
 fn an_uninterruptible_greeting_is_heard_and_the_words_are_answered_after() {
     check(
-        "greeting: uninterruptible | 0.0 agent: This conversation is recorded for training. | 0.8 user: I want to book | agent: With pleasure.",
+        "greeting: uninterruptible | 0.0 agent: This conversation is recorded for training. | 0.8 user: I want to pay | agent: With pleasure.",
         expect![[r#"
             0.00  think 1: greeting
             0.29  play 1
             2.72  1 finished
             2.72  think 2: in case
-            3.36  user: I want to book
-            3.36  adopt 2
-            3.62  play 2
-            4.45  2 finished
-            4.45  listen
+            3.32  user: I want to pay
+            3.32  adopt 2
+            3.58  play 2
+            4.41  2 finished
+            4.41  listen
         "#]],
     );
 }

@@ -13,8 +13,8 @@ fn a_speculation_leaves_no_trace_when_the_user_goes_on() {
             1.62  think 1: in case
             2.64  cancel 1
             2.64  think 2: in case
-            3.93  user: I want tea with milk
-            3.93  adopt 2
+            3.94  user: I want tea with milk
+            3.94  adopt 2
             4.16  play 2
             5.45  2 finished
             5.45  listen
@@ -31,11 +31,11 @@ fn a_context_update_renews_the_speculation() {
             1.76  think 1: in case
             1.95  cancel 1
             1.95  think 2: in case
-            3.66  user: tell me a joke
-            3.66  adopt 2
-            3.86  play 2
-            5.48  2 finished
-            5.48  listen
+            3.53  user: tell me a joke
+            3.53  adopt 2
+            3.73  play 2
+            5.35  2 finished
+            5.35  listen
         "#]],
     );
 }
