@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Compares the table in docs/sdk.md with the calls the official Python SDK has, and with the names this SDK has.
+# Compares the table in docs/sdk.md with the calls the official SDKs for Python and JavaScript have, and with the names this SDK
+# has.
 #
-# PYTHON names an interpreter that has the SDK.
+# PYTHON names an interpreter that has the SDK, MODULES a folder with the packages for JavaScript.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON="${PYTHON:-target/sdk-tests/pinned/python-2/bin/python}"
@@ -9,8 +10,16 @@ if [ ! -x "$PYTHON" ]; then
     echo "no Python SDK at $PYTHON; scripts/bench-sdk.sh installs it" >&2
     exit 1
 fi
-exec "$PYTHON" -B -W ignore - <<'PROGRAM'
-import inspect, pathlib, re, sys
+MODULES="${MODULES:-target/sdk-tests/pinned/browser/node_modules}"
+if [ ! -d "$MODULES/@elevenlabs/elevenlabs-js" ]; then
+    echo "no JavaScript SDK in $MODULES; make sdk installs it" >&2
+    exit 1
+fi
+calls="$(mktemp)"
+trap 'rm -f "$calls"' EXIT
+failed=0
+"$PYTHON" -B -W ignore - "$calls" <<'PROGRAM' || failed=1
+import inspect, json, pathlib, re, sys
 
 from elevenlabs.client import ElevenLabs
 from elevenlabs.conversational_ai.conversation import AudioInterface, ClientTools, Conversation
@@ -67,8 +76,11 @@ for call in sorted(single - calls):
         wrong.append(f"the Python SDK has no {call}, which is said to be missing here")
 missing = sorted(call for call in calls - named - single if not call.startswith(groups))
 wrong += [f"no word of {call}" for call in missing]
+pathlib.Path(sys.argv[1]).write_text(json.dumps(sorted(named)))
 for line in wrong:
     print(line)
 print(f"{len(calls)} calls of the Python SDK: {len(named)} have a row, {len(calls - named) - len(missing)} are said to be without a name here, {len(missing)} are forgotten")
 sys.exit(1 if wrong else 0)
 PROGRAM
+node scripts/sdk-map.mjs docs/sdk.md "$calls" "$MODULES" || failed=1
+exit "$failed"

@@ -77,13 +77,14 @@ python() {
 browser() {
     local home="$place/browser"
     mkdir -p "$home"
-    cp tests/sdk/browser/*.json tests/sdk/browser/*.mjs tests/sdk/browser/*.html "$home"
+    cp tests/sdk/browser/*.{json,js,jsx,mjs,html} "$home"
     if [ "$versions" = latest ] || ! cmp -s "$home/package-lock.json" "$home/node_modules/.lock-of-these"; then
         echo "Installing the browser SDK"
         (
             cd "$home"
             if [ "$versions" = latest ]; then
-                npm install --ignore-scripts --no-audit --no-fund --silent @elevenlabs/client@latest @elevenlabs/types@latest
+                npm install --ignore-scripts --no-audit --no-fund --silent \
+                    @elevenlabs/{client,convai-widget-core,convai-widget-embed,elevenlabs-js,react,types}@latest
             else
                 npm ci --ignore-scripts --no-audit --no-fund --silent
             fi
@@ -91,21 +92,23 @@ browser() {
         )
     fi
     rm -f "$place/messages.jsonl"
-    local log="$place/browser.log" names
+    local log="$place/browser.log" names tests=(account.test.mjs conversations.test.mjs pages.test.mjs)
     export SDK_ROOT="$PWD" SDK_MODULES="$home/node_modules" SDK_MESSAGES="$place/messages.jsonl"
-    if ! (cd "$home" && timeout 900 node --test --test-reporter=tap conversations.test.mjs) >"$log" 2>&1; then
+    if ! (cd "$home" && timeout 1200 node --test --test-concurrency=1 --test-reporter=tap "${tests[@]}") >"$log" 2>&1; then
         # "    not ok 3 - name" is a test; without the spaces it is the suite around it.
         names="$(sed -nE 's/^ +not ok [0-9]+ - (.*)$/\1/p' "$log" | sed -E 's/[^A-Za-z0-9 ,]/./g' | paste -sd '|')"
         cp "$log" "$log.first"
         second_try "Browser SDK" "$names"
-        if [ -z "$names" ] || ! (cd "$home" && timeout 600 node --test --test-reporter=tap --test-name-pattern "/^($names)\$/" conversations.test.mjs) >"$log" 2>&1; then
+        if [ -z "$names" ] || ! (cd "$home" && timeout 600 node --test --test-concurrency=1 --test-reporter=tap --test-name-pattern "/^($names)\$/" "${tests[@]}") >"$log" 2>&1; then
             cat "$log" >&2
             echo "The browser SDK found something wrong." >&2
             return 1
         fi
     fi
     unset SDK_MESSAGES
-    echo "Browser SDK $(cd "$home" && node -p 'require("./node_modules/@elevenlabs/client/package.json").version'): $(grep -E '^# pass' "$place/browser.log")"
+    local versions_here
+    versions_here="$(cd "$home" && node -p '["client", "elevenlabs-js", "react", "convai-widget-core", "convai-widget-embed"].map((name) => `${name} ${require(`./node_modules/@elevenlabs/${name}/package.json`).version}`).join(", ")')"
+    echo "Browser SDKs $versions_here: $(grep -E '^# pass' "$place/browser.log")"
 }
 
 # One after the other: speech is made and heard at the pace of sound, which a busy machine cannot keep.
@@ -115,6 +118,10 @@ python 3 || failed=1
 browser || failed=1
 if [ "$failed" -ne 0 ]; then
     exit 1
+fi
+if [ "$versions" = pinned ]; then
+    # What docs/sdk.md says of these SDKs.
+    PYTHON="$place/python-2/bin/python" MODULES="$place/browser/node_modules" scripts/sdk-map.sh
 fi
 if [ "$versions" = pinned ] && [ -z "${SDK_ONLY:-}" ]; then
     # What the SDKs give no cause for is caused by a raw caller.

@@ -61,5 +61,6 @@ fn build() -> anyhow::Result<PathBuf> {
     ensure!(built.success(), "the program could not be built");
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    Ok(target.join("release/duologue"))
+    // The server has a folder of its own, from where this one's would not be found.
+    std::path::absolute(target.join("release/duologue")).context("this folder is gone")
 }

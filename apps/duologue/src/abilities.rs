@@ -4,13 +4,17 @@ use std::{env, fs, path::Path, sync::Arc};
 
 use agent::config::{Config, ToolKind};
 use knowledge::Library;
-use providers::{ApiKey, outbound::AllowedHosts};
+use providers::{
+    ApiKey,
+    outbound::{AllowedHosts, Outbound},
+};
 use server::{Abilities, Equipment, Registry, shelf::Folder};
 
 use crate::{
     problem::{Outcome, Problem},
     records,
     settings::{Settings, keys},
+    trust,
 };
 
 /// Secrets that agents name are environment variables with this before the name.
@@ -25,6 +29,8 @@ pub(crate) async fn open(settings: &Settings, data: &Path) -> Outcome<Abilities>
         Problem::usage(format!("ALLOWED_PRIVATE_HOSTS cannot be read: {words}"))
             .fix("separate hosts with commas, such as 127.0.0.1:9000, crm.internal")
     })?;
+    let outbound = Outbound::trusting(allowed, trust::authorities(settings)?)
+        .map_err(|words| Problem::failure("TLS cannot be set up").because(words))?;
     let unreadable = || Problem::failure(format!("could not read {}", data.display()));
     fs::create_dir_all(data).map_err(|error| unreadable().because_io(&error))?;
     let secrets = env::vars()
@@ -33,7 +39,7 @@ pub(crate) async fn open(settings: &Settings, data: &Path) -> Outcome<Abilities>
             Some((name.to_owned(), ApiKey::new(&value)))
         })
         .collect();
-    let abilities = Abilities::open(created(data), secrets, allowed)
+    let abilities = Abilities::open(created(data), secrets, outbound)
         .await
         .map_err(|error| unreadable().because_io(&error))?;
     let library = Library::open(data.join("knowledge.db"))

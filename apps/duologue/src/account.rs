@@ -2,12 +2,13 @@
 
 use sdk::{
     Account, ApiKey, Region,
-    account::{self, ApiError, Authorities},
+    account::{self, ApiError},
 };
 
 use crate::{
     problem::{Outcome, Problem},
     settings::{Settings, keys},
+    trust,
 };
 
 /// The account of the settings. Nothing is asked of it yet.
@@ -23,29 +24,15 @@ pub(crate) fn with_key(settings: &Settings, key: Option<&str>) -> Outcome<Accoun
             .map_err(|error| Problem::usage("there is no such region").because(error))?,
         None => Region::Global,
     };
-    let authorities = authorities(settings)?;
     Account::new(account::Settings {
         api_key: key.map(ApiKey::new),
         region,
         base_url: settings.get(keys::ELEVENLABS_BASE_URL).map(str::to_owned),
-        authorities,
+        authorities: trust::authorities(settings)?,
         timeout: std::time::Duration::from_secs(30),
         ..account::Settings::default()
     })
     .map_err(|error| Problem::usage("the account cannot be reached").because(error))
-}
-
-/// The public authorities, and those of the settings.
-fn authorities(settings: &Settings) -> Outcome<Authorities> {
-    let setting = settings.setting(keys::CA_FILE);
-    let Some(file) = setting.value() else {
-        return Ok(Authorities::public());
-    };
-    Authorities::public().and_file(file).map_err(|error| {
-        Problem::usage(format!("{file} cannot be used ({})", setting.origin))
-            .because(error)
-            .fix("name a PEM file with the certificate of the authority that signed the server's")
-    })
 }
 
 /// The host of an account.

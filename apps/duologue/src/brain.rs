@@ -1,13 +1,17 @@
 //! Who answers: which brain, and which llm inside an embedded agent.
 
+use std::sync::Arc;
+
 use providers::{
     ApiKey,
-    openai::{self, OLLAMA_URL, OPENAI_URL},
+    llm::Llm,
+    openai::{self, ChatCompletions, OLLAMA_URL, OPENAI_URL},
 };
 
 use crate::{
     problem::{Outcome, Problem},
     settings::{Settings, keys},
+    trust,
 };
 
 /// The model that is asked for when nobody names one.
@@ -36,6 +40,17 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
+    /// The llm that it is.
+    pub(crate) fn llm(self, settings: &Settings) -> Outcome<Arc<dyn Llm>> {
+        Ok(Arc::new(ChatCompletions::new(openai::Settings {
+            base_url: self.base_url,
+            key: self.key,
+            model: self.model,
+            authorities: trust::authorities(settings)?,
+            ..openai::Settings::default()
+        })?))
+    }
+
     /// For people; the address without a password in it.
     pub(crate) fn shown(&self) -> String {
         let address = match (self.base_url.split_once("://"), self.base_url.rfind('@')) {
@@ -167,7 +182,7 @@ async fn ollama(settings: &Settings, because: &str) -> Option<LlmChoice> {
     if base_url.is_empty() {
         return None;
     }
-    let found = openai::find_ollama(&base_url).await?;
+    let found = openai::find_ollama(&base_url, &trust::authorities(settings).ok()?).await?;
     Some(LlmChoice::Remote(Remote {
         base_url,
         key: None,

@@ -32,7 +32,7 @@ pub(crate) struct Common {
     /// Settings file [default: duologue.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// PEM file of an authority that a server's certificate may come from, besides the public ones
+    /// PEM file of an authority that certificates may come from, besides the public ones
     #[arg(long, global = true, value_name = "FILE.pem")]
     pub(crate) ca: Option<String>,
     /// How much is logged to standard error: error, warn, info, debug or trace
@@ -57,8 +57,10 @@ pub(crate) enum Command {
         after_help = "Examples:\n  duologue transcribe recording.wav\n  duologue transcribe both.wav --channel right --json\n  duologue speak \"Hello.\" --output - | duologue transcribe -"
     )]
     Transcribe(Transcribe),
-    /// List the voices
-    #[command(after_help = "Example:\n  duologue voices --json")]
+    /// List voices, and keep samples of them
+    #[command(
+        after_help = "Examples:\n  duologue voices\n  duologue voices --preview slt --output slt.wav\n  duologue voices --provider elevenlabs calm\n  duologue voices --library \"old sailor\" --json"
+    )]
     Voices(Voices),
     /// List, show and check agents
     #[command(
@@ -102,7 +104,7 @@ pub(crate) struct Talk {
     /// Talk to an agent of this server instead, such as `http://127.0.0.1:8000`
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// Who writes the embedded agent's replies: auto, scripted, ollama, MODEL, URL or URL#MODEL
+    /// Who writes the replies of an agent of this machine, instead of its own llm: auto, scripted, ollama, MODEL, URL or URL#MODEL
     #[arg(long, value_name = "LLM")]
     pub(crate) llm: Option<String>,
     /// Who recognises speech for an agent of this machine, instead of whom it names: PROVIDER or PROVIDER:MODEL; may be repeated
@@ -362,6 +364,27 @@ pub(crate) struct Voices {
     /// Only voices whose name or description contains this
     #[arg(value_name = "WORD")]
     pub(crate) search: Option<String>,
+    /// Whose voices
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Speaker::Embedded)]
+    pub(crate) provider: Speaker,
+    /// Those of ElevenLabs' library, which an account can add to its own
+    #[arg(long)]
+    pub(crate) library: bool,
+    /// Keep a sample of the voice with this id: WAV of an embedded one, MP3 of an account's
+    #[arg(long, value_name = "ID", requires = "output", conflicts_with_all = ["search", "library"])]
+    pub(crate) preview: Option<String>,
+    /// Where the sample goes
+    #[arg(long, short, value_name = "FILE", requires = "preview")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Who has voices to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Speaker {
+    /// Those of this machine.
+    Embedded,
+    /// Those of the account.
+    Elevenlabs,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod script;
 mod settings;
 mod speech;
 mod talk;
+mod trust;
 mod vendors;
 
 use std::{env, process::ExitCode};
@@ -74,7 +75,7 @@ fn run(cli: Cli) -> Outcome<()> {
             Command::Talk(arguments) => Box::pin(talk::run(&context, &arguments)).await,
             Command::Speak(arguments) => commands::speak::run(&context, &arguments).await,
             Command::Transcribe(arguments) => commands::transcribe::run(&context, &arguments).await,
-            Command::Voices(arguments) => commands::voices::run(&context, &arguments),
+            Command::Voices(arguments) => commands::voices::run(&context, &arguments).await,
             Command::Agents(arguments) => commands::agents::run(&context, &arguments.command).await,
             Command::Conversations(arguments) => {
                 let data = arguments.data.as_deref();

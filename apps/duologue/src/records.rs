@@ -11,6 +11,7 @@ use store::{Places, Prices, Store, StoreError};
 use crate::{
     problem::{Outcome, Problem},
     settings::{Settings, keys},
+    trust,
 };
 
 /// The folder of everything that outlives the program.
@@ -98,6 +99,7 @@ pub(crate) async fn open(settings: &Settings, data: &Path) -> Outcome<Records> {
         keep: are_kept(settings),
         prices: prices(data)?,
         models: models(),
+        authorities: trust::authorities(settings)?,
     };
     Records::open(store, record_settings)
         .await

@@ -51,6 +51,7 @@ pub(crate) async fn speak(
         match event? {
             tts::Event::Chunk(chunk) if chunk.rate == RATE => each(&chunk.samples)?,
             tts::Event::Chunk(chunk) => each(&audio::resample(&chunk.samples, chunk.rate, RATE))?,
+            tts::Event::TookOver(_) => {}
             tts::Event::Done => {
                 feeder.abort();
                 return Ok(());

@@ -83,13 +83,14 @@ pub(crate) async fn run(context: &Context, arguments: &Talk) -> Outcome<()> {
             .because("--pace fast needs a recording or a scripted caller")
             .fix("leave --pace out, or give --input FILE.wav or --caller FILE"));
     }
+    // Everything that can be wrong is found before anything begins.
+    let prepared = setup::prepare(context, arguments).await?;
+    let fast = prepared.fast;
     let clock = if fast && !arguments.text {
         Clock::driven()
     } else {
         Clock::real()
     };
-    // Everything that can be wrong is found before anything begins.
-    let prepared = setup::prepare(context, arguments).await?;
     let switch = Arc::new(Switch::new(arguments.hold_to_talk));
     let mut prepared = prepared;
     let (mouth, device) = match (&arguments.input, &arguments.caller) {

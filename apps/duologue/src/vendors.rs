@@ -10,6 +10,7 @@ use providers::{
     assemblyai::{self, AssemblyAi},
     cascade::{AsrCascade, LlmCascade, TtsCascade, VOICE_PATIENCE},
     elevenlabs::{self, Scribe, StreamInput},
+    http::Authorities,
     llm::Llm,
     openai::{
         self, ChatCompletions, OPENAI_URL, Speech, SpeechSettings, TranscriptionSettings,
@@ -20,7 +21,11 @@ use providers::{
 use sdk::Region;
 use serde_json::Value;
 
-use crate::settings::{Key, Settings, keys};
+use crate::{
+    problem::Outcome,
+    settings::{Key, Settings, keys},
+    trust,
+};
 
 /// How long an llm may take for its first word when another stands behind it.
 const LLM_PATIENCE: std::time::Duration = std::time::Duration::from_secs(4);
@@ -38,6 +43,8 @@ pub(crate) struct Vendors {
     is_own: bool,
     assemblyai: Option<ApiKey>,
     assemblyai_url: String,
+    /// Whose certificates are trusted.
+    authorities: Authorities,
 }
 
 /// A provider as an agent names it: `"assemblyai"`, or a table with `name`, `model` and `voice`.
@@ -54,6 +61,8 @@ pub(crate) struct Wanted {
     pub(crate) asr: Vec<Named>,
     pub(crate) llm: Vec<Named>,
     pub(crate) tts: Vec<Named>,
+    /// Nobody speaks when the voices that were named have failed.
+    pub(crate) no_last_voice: bool,
 }
 
 impl Named {
@@ -86,12 +95,18 @@ impl Wanted {
         };
         for (kind, value) in table {
             let list = match kind.as_str() {
+                "last_voice" => {
+                    let wish = value.as_bool();
+                    wanted.no_last_voice =
+                        !wish.ok_or_else(|| wrong("last_voice is true or false"))?;
+                    continue;
+                }
                 "asr" => &mut wanted.asr,
                 "llm" => &mut wanted.llm,
                 "tts" => &mut wanted.tts,
                 other => {
                     return Err(wrong(&format!(
-                        "there is no {other}; there are asr, llm and tts"
+                        "there is no {other}; there are asr, llm, tts and last_voice"
                     )));
                 }
             };
@@ -112,6 +127,12 @@ impl Wanted {
         [&self.asr, &self.tts]
             .into_iter()
             .any(|list| list.is_empty() || list.iter().any(|named| named.name == "embedded"))
+    }
+
+    /// The first who hears no faster than people speak, as it takes sound from a socket and answers in its own time.
+    pub(crate) fn live_ears(&self) -> Option<&str> {
+        let mut names = self.asr.iter().map(|named| named.name.as_str());
+        names.find(|name| matches!(*name, "assemblyai" | "elevenlabs"))
     }
 
     /// For people: who hears or speaks.
@@ -171,7 +192,7 @@ fn no_key(provider: &str, key: &Key) -> ProviderError {
 
 impl Vendors {
     /// What the settings hold.
-    pub(crate) fn of(settings: &Settings) -> Self {
+    pub(crate) fn of(settings: &Settings) -> Outcome<Self> {
         let key = |key| settings.get(key).map(ApiKey::new);
         let region: Region = settings
             .get(keys::ELEVENLABS_REGION)
@@ -179,7 +200,7 @@ impl Vendors {
             .unwrap_or_default();
         let openai = settings.get(keys::OPENAI_BASE_URL);
         let speech = settings.get(keys::OPENAI_SPEECH_URL).or(openai);
-        Self {
+        Ok(Self {
             elevenlabs: key(keys::ELEVENLABS_API_KEY),
             elevenlabs_url: settings
                 .get(keys::ELEVENLABS_BASE_URL)
@@ -194,7 +215,8 @@ impl Vendors {
                 .get(keys::ASSEMBLYAI_BASE_URL)
                 .unwrap_or(assemblyai::ASSEMBLYAI_URL)
                 .to_owned(),
-        }
+            authorities: trust::authorities(settings)?,
+        })
     }
 
     /// Who hears.
@@ -228,6 +250,7 @@ impl Vendors {
                 Arc::new(AssemblyAi::new(assemblyai::Settings {
                     base_url: self.assemblyai_url.clone(),
                     model: named.model.clone(),
+                    authorities: self.authorities.clone(),
                     ..assemblyai::Settings::new(key)
                 })?)
             }
@@ -237,6 +260,7 @@ impl Vendors {
                     base_url: self.speech_url.clone(),
                     key: self.openai_key()?,
                     model: named.model.clone().unwrap_or(defaults.model),
+                    authorities: self.authorities.clone(),
                     ..TranscriptionSettings::default()
                 })?)
             }
@@ -259,13 +283,38 @@ impl Vendors {
         if names.is_empty() {
             return Ok(engine.tts());
         }
+        let mut made = self.voices(engine, names)?;
+        Ok(match made.len() {
+            1 => made.remove(0),
+            _ => Arc::new(TtsCascade::new(made, VOICE_PATIENCE)?),
+        })
+    }
+
+    /// Who speaks in a conversation: as [`Vendors::tts`], with the embedded voice as a last resort behind others, when it is
+    /// there and wanted.
+    pub(crate) fn speaker(
+        &self,
+        engine: &Engine,
+        wanted: &Wanted,
+    ) -> Result<Arc<dyn Tts>, ProviderError> {
+        let is_named = |one: &Named| one.name == "embedded";
+        let is_there = wanted.tts.is_empty() || wanted.tts.iter().any(is_named);
+        if is_there || wanted.no_last_voice || !engine.can_speak() {
+            return self.tts(engine, &wanted.tts);
+        }
+        let made = self.voices(engine, &wanted.tts)?;
+        let speaker = TtsCascade::with_last_resort(made, VOICE_PATIENCE, engine.tts())?;
+        Ok(Arc::new(speaker))
+    }
+
+    fn voices(&self, engine: &Engine, names: &[Named]) -> Result<Vec<Arc<dyn Tts>>, ProviderError> {
         let embedded: Vec<String> = engine
             .tts()
             .voices()
             .into_iter()
             .map(|voice| voice.id)
             .collect();
-        let mut made = each(names, |named| {
+        each(names, |named| {
             let tts = self.one_tts(engine, named)?;
             Ok(Arc::new(WithVoice {
                 tts,
@@ -276,10 +325,6 @@ impl Vendors {
                     embedded.clone()
                 },
             }) as Arc<dyn Tts>)
-        })?;
-        Ok(match made.len() {
-            1 => made.remove(0),
-            _ => Arc::new(TtsCascade::new(made, VOICE_PATIENCE)?),
         })
     }
 
@@ -298,6 +343,7 @@ impl Vendors {
                     base_url: self.speech_url.clone(),
                     key: self.openai_key()?,
                     model: named.model.clone().unwrap_or(defaults.model),
+                    authorities: self.authorities.clone(),
                     ..SpeechSettings::default()
                 })?)
             }
@@ -330,6 +376,7 @@ impl Vendors {
                             .clone()
                             .or_else(|| self.openai_model.clone())
                             .unwrap_or_else(|| settings.model.clone()),
+                        authorities: self.authorities.clone(),
                         ..settings
                     };
                     if named.name == "openai" {
@@ -359,6 +406,7 @@ impl Vendors {
         Ok(elevenlabs::Settings {
             base_url: self.elevenlabs_url.clone(),
             model: named.model.clone(),
+            authorities: self.authorities.clone(),
             ..elevenlabs::Settings::new(key)
         })
     }
@@ -457,7 +505,7 @@ mod tests {
             environment,
             ..Sources::default()
         };
-        Vendors::of(&Settings::fold(&sources).unwrap())
+        Vendors::of(&Settings::fold(&sources).unwrap()).unwrap()
     }
 
     fn engine() -> Engine {
@@ -476,6 +524,7 @@ mod tests {
             "llm": "scripted",
         }));
         assert_eq!(Wanted::shown(&wanted.asr), "assemblyai, then embedded");
+        assert_eq!(wanted.live_ears(), Some("assemblyai"));
         assert_eq!(wanted.tts[0].voice.as_deref(), Some("v1"));
         assert_eq!(wanted.tts[1], Named::parse("openai:tts-1"));
         assert!(wanted.needs_embedded());

@@ -34,7 +34,7 @@ fn talk(bench: &Bench, agent: &str, lines: &[&str], environment: &[(&str, &str)]
     bench.file("desk.toml", agent);
     bench.file("caller.txt", lines.join("\n"));
     let done = bench.run_with(
-        "talk --agent ./desk.toml --caller caller.txt --caller-voice rms --output agent.wav --pace fast --llm scripted --json",
+        "talk --agent ./desk.toml --caller caller.txt --caller-voice rms --output agent.wav --pace fast --json",
         environment,
     );
     assert_eq!(done.code, 0, "{}\n{}", done.out, done.err);

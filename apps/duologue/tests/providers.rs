@@ -83,6 +83,32 @@ fn the_next_provider_takes_over_and_alone_it_says_what_is_wrong() {
     assert!(!format!("{}{}", heard.out, heard.err).contains(KEY));
 }
 
+/// The same behind a certificate that a house has signed itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_of_ones_own_is_trusted_for_providers_once_it_is_named() {
+    let bench = Bench::new();
+    let issuer = certificates::Issuer::new();
+    let plain = server(false);
+    let behind = plain.trim_start_matches("http://").trim_end_matches("/v1");
+    let port = certificates::secured(issuer.issue(), Some(behind.to_owned())).await;
+    let url = format!("https://localhost:{port}/v1");
+    let environment = [("OPENAI_SPEECH_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
+    let command = "speak \"Good morning.\" --output there.wav --provider openai";
+    bench
+        .run_with(command, &environment)
+        .failed(1, &["certificate", "DUOLOGUE_CA_FILE"]);
+    bench.file("house.pem", issuer.pem());
+    let spoken = bench.run_with(&format!("{command} --ca house.pem"), &environment);
+    assert_eq!(spoken.code, 0, "{}", spoken.err);
+    let both = [
+        environment[0],
+        environment[1],
+        ("SSL_CERT_FILE", "house.pem"),
+    ];
+    let spoken = bench.run_with(command, &both);
+    assert_eq!(spoken.code, 0, "{}", spoken.err);
+}
+
 #[test]
 fn what_a_provider_lacks_is_named() {
     let bench = Bench::new();
@@ -117,4 +143,31 @@ fn an_agent_hears_with_what_it_names_and_goes_on_when_that_fails() {
         );
         assert!(talked.texts("agent").len() >= 2, "{}", talked.out);
     }
+}
+
+#[test]
+fn an_agent_whose_voice_fails_says_so_with_the_embedded_one_and_goes_on() {
+    let bench = Bench::new();
+    let url = server(true);
+    let environment = [("OPENAI_SPEECH_URL", url.as_str()), ("OPENAI_API_KEY", KEY)];
+    let agent = bench.run("agents show assistant").out;
+    let talk = |more: &str| {
+        bench.file(
+            "mine.toml",
+            format!("{agent}\n[duologue_providers]\ntts = \"openai:tts-1\"\n{more}"),
+        );
+        bench.file("caller.txt", "what time is it");
+        bench.run_with(
+            "talk --agent mine.toml --caller caller.txt --caller-voice rms --output agent.wav --pace fast --llm scripted --json",
+            &environment,
+        )
+    };
+    let talked = talk("");
+    assert_eq!(talked.code, 0, "{}", talked.err);
+    assert!(talked.texts("agent").len() >= 2, "{}", talked.out);
+    let heard = bench.heard(&bench.path("agent.wav"), "left");
+    assert_eq!(heard.matches("voice has failed").count(), 1, "{heard}");
+    let alone = talk("last_voice = false\n");
+    assert_ne!(alone.code, 0, "{}", alone.out);
+    assert!(alone.err.contains("out of order"), "{}", alone.err);
 }

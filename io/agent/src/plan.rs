@@ -92,7 +92,7 @@ impl Plan {
         let view = &basis.config.view;
         let config = &view.conversation_config;
         let overrides = &wishes.conversation_config_override;
-        check_overrides(view, overrides, basis.trusted)?;
+        check_overrides(basis.config, overrides, basis.trusted)?;
 
         let language = overrides
             .agent
@@ -271,7 +271,11 @@ fn default_events() -> Vec<ClientEventKind> {
     events
 }
 
-fn check_overrides(view: &View, overrides: &ConfigOverride, trusted: bool) -> Result<(), Refusal> {
+fn check_overrides(
+    config: &Config,
+    overrides: &ConfigOverride,
+    trusted: bool,
+) -> Result<(), Refusal> {
     overrides
         .check()
         .map_err(|problem| Refusal::new(ErrorType::OverrideError, problem.to_string()))?;
@@ -282,11 +286,11 @@ fn check_overrides(view: &View, overrides: &ConfigOverride, trusted: bool) -> Re
     // what the client can do, not how the agent should be.
     let mut asked = overrides.clone();
     asked.text_only = None;
-    let permissions = &view.platform_settings.overrides;
+    let permissions = &config.view.platform_settings.overrides;
     match asked
         .paths()
         .into_iter()
-        .find(|path| !permissions.allow(path))
+        .find(|path| !permissions.allow(path) && is_another(config, &asked, path))
     {
         Some(path) => Err(Refusal::new(
             ErrorType::OverrideError,
@@ -295,6 +299,28 @@ fn check_overrides(view: &View, overrides: &ConfigOverride, trusted: bool) -> Re
             ),
         )),
         None => Ok(()),
+    }
+}
+
+/// Whether the agent would be another with what is asked for at `path`. What it is anyway needs no permission: the official
+/// widget says in every conversation which language the agent speaks, and that there shall be sound.
+fn is_another(config: &Config, asked: &ConfigOverride, path: &str) -> bool {
+    let own = &config.view.conversation_config;
+    match path {
+        "agent.language" => {
+            let language = asked.agent.language.as_ref();
+            language.is_some_and(|language| language.as_str() != own.agent.language)
+        }
+        "conversation.text_only" => asked
+            .conversation
+            .text_only
+            .is_some_and(|text_only| text_only != own.conversation.text_only),
+        _ => {
+            let at = path.replace('.', "/");
+            let wish = serde_json::to_value(asked).unwrap_or_default();
+            let is = config.value.pointer(&format!("/conversation_config/{at}"));
+            wish.pointer(&format!("/{at}")) != is
+        }
     }
 }
 

@@ -69,12 +69,12 @@ pub enum Fact<'a> {
         /// How long it took.
         took: Duration,
     },
-    /// The llm says what a reply cost.
+    /// What an llm took to write a reply. Of one that costs nothing by nature nothing is told.
     Usage {
         /// Its name.
         llm: &'a str,
-        /// Tokens.
-        usage: Usage,
+        /// Tokens. None: it wrote, and did not say how many.
+        usage: Option<Usage>,
     },
     /// Where the time of a turn went.
     Latency {

@@ -3,6 +3,7 @@
 mod client;
 mod files;
 mod hearing;
+mod meter;
 mod perform;
 mod replies;
 mod sending;
@@ -47,7 +48,7 @@ use crate::{
 use hearing::Hearing;
 use replies::Reply;
 use tools::Call;
-use voice::Chunk;
+use voice::{Chunk, StandIn};
 use waiting::{Guard, Happening};
 
 /// The version that is announced to clients.
@@ -98,6 +99,7 @@ pub(crate) struct Session {
     reports_played: bool,
     wants_metrics: bool,
     voice_failures: u32,
+    stand_in: StandIn,
     asr_failures: u32,
     llm_failures: u32,
     /// A failure that ends the conversation once the apology was heard.
@@ -244,6 +246,7 @@ async fn run(
         reports_played: false,
         wants_metrics: false,
         voice_failures: 0,
+        stand_in: StandIn::default(),
         asr_failures: 0,
         llm_failures: 0,
         fatal: None,

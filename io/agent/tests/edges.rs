@@ -8,7 +8,10 @@ use std::time::Duration;
 use agent::RE_ENGAGE;
 use common::{Setup, Step, call, config, say};
 use protocol::agents::{AudioFormat, ClientEvent, ClientEventKind, EventId, Score, ServerEvent};
-use providers::llm::{Event, Message, Usage};
+use providers::{
+    ProviderError,
+    llm::{Event, Message, Usage},
+};
 use serde_json::json;
 
 const COUNTED: &str = "One two three four five six seven eight nine ten eleven twelve.";
@@ -233,6 +236,41 @@ async fn vad_scores_and_context_usage_come_to_who_asked_for_them() {
     };
     assert_eq!(ending.summary.input_tokens, 40);
     assert_eq!(ending.summary.output_tokens, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_llm_wrote_and_did_not_count_is_remembered_as_unknown() {
+    fn failed() -> Step {
+        Step::Fail(ProviderError::Failed {
+            provider: "fn".to_owned(),
+            reason: "as told".to_owned(),
+        })
+    }
+    let text = || Step::Event(Event::Text("Hello.".to_owned()));
+    let zeros = || Step::Event(Event::Usage(Usage::default()));
+    for (steps, unknown) in [
+        (vec![text(), Step::Event(Event::Done)], 1),
+        (vec![text(), zeros(), Step::Event(Event::Done)], 1),
+        (vec![text(), failed()], 1),
+        // It stalls, and is given up.
+        (vec![text(), Step::Hang], 1),
+        (vec![failed()], 0),
+    ] {
+        let script = steps.clone();
+        let mut caller = Setup::new(&["hello there"], move |_| script.clone())
+            .start()
+            .await;
+        caller.silent(2_000).await;
+        caller.speak(1_000).await;
+        caller.silent(1_500).await;
+        drop(caller.edge);
+        caller.handle.ended().await;
+        let lines = caller.recorder.memory().lines;
+        let told: Vec<_> = lines.iter().filter(|line| line.contains("Usage")).collect();
+        assert_eq!(told.len(), unknown, "{steps:?}: {lines:?}");
+        assert!(told.iter().all(|line| line.contains("usage: None")));
+        assert!(lines.last().unwrap().contains("Ended"), "{lines:?}");
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ async fn spoken(voice: &FliteVoice, text: &str) -> Vec<i16> {
     while let Some(event) = session.events.recv().await {
         match event.unwrap() {
             tts::Event::Chunk(chunk) => samples.extend(chunk.samples),
+            tts::Event::TookOver(_) => {}
             tts::Event::Done => break,
         }
     }

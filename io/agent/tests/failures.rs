@@ -45,6 +45,8 @@ enum Part {
     Tts,
 }
 
+const ALL: [Part; 3] = [Part::Llm, Part::Asr, Part::Tts];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Refuses,
@@ -226,6 +228,34 @@ impl tts::Tts for FaultyTts {
     }
 }
 
+/// Who goes on when the faulty one has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Behind {
+    Nobody,
+    Another,
+    /// A voice that explains itself, in this language.
+    LastResort(&'static str),
+}
+
+/// A voice that speaks one language only.
+struct OneLanguage(Arc<dyn tts::Tts>, [&'static str; 1]);
+
+impl tts::Tts for OneLanguage {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn voices(&self) -> Vec<tts::Voice> {
+        self.0.voices()
+    }
+    fn languages(&self) -> &[&str] {
+        &self.1
+    }
+    fn start(&self, options: tts::Options) -> tts::Session {
+        assert_eq!(options.language, self.1[0]);
+        self.0.start(options)
+    }
+}
+
 /// What came of a call.
 #[derive(Debug, Default)]
 struct Report {
@@ -239,9 +269,12 @@ struct Report {
     signs: Vec<(u64, u64, bool)>,
     /// When it ended, if the agent ended it.
     ended: Option<u64>,
+    /// How much sound it sent, in milliseconds.
+    sounded: u64,
 }
 
-fn providers(part: Part, fault: Fault, backup: bool) -> Providers {
+fn providers(part: Part, fault: Fault, behind: Behind) -> Providers {
+    let backup = behind == Behind::Another;
     let good_asr: Arc<dyn asr::Asr> = Arc::new(ToldAsr::new(&QUESTIONS));
     let good_llm: Arc<dyn Llm> = Arc::new(FnLlm {
         clock: Clock::real(),
@@ -277,17 +310,23 @@ fn providers(part: Part, fault: Fault, backup: bool) -> Providers {
         }
         Part::Tts => {
             let faulty: Arc<dyn tts::Tts> = Arc::new(FaultyTts(fault));
-            providers.tts = if backup {
-                Arc::new(TtsCascade::new(vec![faulty, good_tts], VOICE_PATIENCE).unwrap())
-            } else {
-                faulty
+            providers.tts = match behind {
+                Behind::Nobody => faulty,
+                Behind::Another => {
+                    Arc::new(TtsCascade::new(vec![faulty, good_tts], VOICE_PATIENCE).unwrap())
+                }
+                Behind::LastResort(language) => {
+                    let last = Arc::new(OneLanguage(good_tts, [language]));
+                    let voices = TtsCascade::with_last_resort(vec![faulty], VOICE_PATIENCE, last);
+                    Arc::new(voices.unwrap())
+                }
             };
         }
     }
     providers
 }
 
-async fn call(part: Part, fault: Fault, backup: bool) -> Report {
+async fn call(part: Part, fault: Fault, behind: Behind) -> Report {
     let config = common::config(json!({"conversation_config": {
         "agent": {"first_message": ""},
         "turn": {"soft_timeout_config": null},
@@ -295,7 +334,7 @@ async fn call(part: Part, fault: Fault, backup: bool) -> Report {
     let agent = Agent::new(
         "agent_test",
         Config::from_value(config).unwrap(),
-        providers(part, fault, backup),
+        providers(part, fault, behind),
         Vec::new(),
     );
     let (link, mut edge) = agent::link();
@@ -333,6 +372,7 @@ async fn call(part: Part, fault: Fault, backup: bool) -> Report {
                 ServerEvent::Audio { audio_event } => {
                     let from = now.max(plays_until);
                     plays_until = from + audio_event.audio_base_64.len() as u64 / 32;
+                    report.sounded += plays_until - from;
                     report.signs.push((from, plays_until, false));
                 }
                 ServerEvent::AgentResponse {
@@ -415,11 +455,11 @@ impl Report {
 }
 
 /// Every failure of every provider, and what `judge` says is wrong with what came of it.
-async fn matrix(backup: bool, judge: fn(Part, Fault, &Report) -> Vec<String>) {
+async fn matrix(behind: Behind, parts: &[Part], judge: fn(Part, Fault, &Report) -> Vec<String>) {
     let mut wrong = String::new();
-    for part in [Part::Llm, Part::Asr, Part::Tts] {
+    for part in parts.iter().copied() {
         for fault in FAULTS {
-            let report = call(part, fault, backup).await;
+            let report = call(part, fault, behind).await;
             let mut found = report.silences();
             found.extend(judge(part, fault, &report));
             if !found.is_empty() {
@@ -429,10 +469,11 @@ async fn matrix(backup: bool, judge: fn(Part, Fault, &Report) -> Vec<String>) {
                     errors,
                     signs,
                     ended,
+                    sounded,
                 } = report;
                 let starts: Vec<u64> = signs.iter().map(|sign| sign.0).collect();
                 wrong.push_str(&format!(
-                    "{part:?} {fault:?}: {found:?}\n  heard {heard:?}, said {said:?}, errors {errors:?}, ended {ended:?}, signs {starts:?}\n"
+                    "{part:?} {fault:?}: {found:?}\n  heard {heard:?}, said {said:?}, errors {errors:?}, ended {ended:?}, sounded {sounded}, signs {starts:?}\n"
                 ));
             }
         }
@@ -446,7 +487,7 @@ fn unless(kept: bool, what: &str) -> Option<String> {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_is_left_in_unexplained_silence_by_a_provider_that_stands_alone() {
-    matrix(false, |part, fault, report| {
+    matrix(Behind::Nobody, &ALL, |part, fault, report| {
         let mut wrong = Vec::new();
         if fault == Fault::Slow {
             wrong.extend(unless(report.heard == QUESTIONS, "a turn was lost"));
@@ -471,7 +512,7 @@ async fn nobody_is_left_in_unexplained_silence_by_a_provider_that_stands_alone()
 
 #[tokio::test(start_paused = true)]
 async fn no_turn_is_lost_where_another_provider_stands_behind() {
-    matrix(true, |part, fault, report| {
+    matrix(Behind::Another, &ALL, |part, fault, report| {
         let mut wrong = Vec::new();
         wrong.extend(unless(report.heard == QUESTIONS, "a turn was lost"));
         wrong.extend(unless(report.ended.is_none(), "it ended"));
@@ -489,5 +530,55 @@ async fn no_turn_is_lost_where_another_provider_stands_behind() {
         }
         wrong
     })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_resort_explains_itself_and_goes_on_where_the_voice_has_failed() {
+    matrix(
+        Behind::LastResort("en"),
+        &[Part::Tts],
+        |_, fault, report| {
+            let mut wrong = Vec::new();
+            wrong.extend(unless(report.heard == QUESTIONS, "a turn was lost"));
+            wrong.extend(unless(report.ended.is_none(), "it ended"));
+            let answers = report.said.iter().filter(|text| *text == ANSWER).count();
+            wrong.extend(unless(answers == 2, "an answer is missing"));
+            // Both answers sound, and the explanation once.
+            let (least, told) = if fault == Fault::Slow {
+                (3_000, 0)
+            } else {
+                (6_000, 1)
+            };
+            let sounded = (least..least + 3_000).contains(&report.sounded);
+            wrong.extend(unless(sounded, "more or less was said"));
+            let errors = report.errors == vec!["tts_cascade_error"; told];
+            wrong.extend(unless(errors, "the client is told once"));
+            wrong
+        },
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_resort_without_the_language_explains_itself_before_the_end() {
+    matrix(
+        Behind::LastResort("de"),
+        &[Part::Tts],
+        |_, fault, report| {
+            let mut wrong = Vec::new();
+            if fault == Fault::Slow {
+                return wrong;
+            }
+            wrong.extend(unless(report.sounded > 3_000, "nothing was explained"));
+            // One that begins every sentence is heard each time.
+            let begins = matches!(fault, Fault::Closes | Fault::Stalls);
+            let ends = report.ended.is_some() || begins;
+            wrong.extend(unless(ends, "nobody can hear it go on"));
+            let errors = report.errors.iter().all(|kind| kind == "tts_cascade_error");
+            wrong.extend(unless(errors, "another error was told"));
+            wrong
+        },
+    )
     .await;
 }

@@ -113,7 +113,9 @@ impl Account {
             return Err(SettingsError::Key);
         }
         let tls = settings.authorities.tls().map_err(SettingsError::Tls)?;
-        let http = http::client_with(tls.clone()).map_err(SettingsError::Tls)?;
+        let http = http::builder(tls.clone())
+            .build()
+            .map_err(|error| SettingsError::Tls(http::describe(&error)))?;
         Ok(Self(Arc::new(Inner {
             http,
             tls: Arc::new(tls),

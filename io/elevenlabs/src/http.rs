@@ -9,30 +9,31 @@ use crate::Authorities;
 /// How long to wait for a connection. Names, TCP and TLS together.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// [`Authorities::tls`] of the public authorities.
+/// A client that trusts `authorities`. Cheap to clone; one connection pool behind all clones.
 ///
 /// # Errors
 /// Fails only when the TLS backend cannot be set up, with the library's words.
-pub fn tls() -> Result<ClientConfig, String> {
-    Authorities::public().tls()
+pub fn client(authorities: &Authorities) -> Result<reqwest::Client, String> {
+    builder(authorities.tls()?)
+        .build()
+        .map_err(|error| describe(&error))
 }
 
-/// A client with [`tls`]. Cheap to clone; one connection pool behind all clones.
-///
-/// # Errors
-/// Fails only when the TLS backend cannot be set up, with the library's words.
-pub fn client() -> Result<reqwest::Client, String> {
-    client_with(tls()?)
-}
-
-/// A client with a TLS of one's own.
-pub(crate) fn client_with(tls: ClientConfig) -> Result<reqwest::Client, String> {
+/// What every client has in common, for those who want more: [`Authorities::tls`], [`CONNECT_TIMEOUT`] and our name.
+pub fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
         .user_agent(concat!("duologue/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| describe(&error))
+}
+
+/// [`describe`], and what to do where TLS is the trouble.
+pub fn explain(error: &(dyn Error + 'static)) -> String {
+    let words = describe(error);
+    match TlsTrouble::find(error) {
+        Some(trouble) => format!("{words}; {}", trouble.remedy()),
+        None => words,
+    }
 }
 
 /// What stands in the way of a secure connection.
@@ -72,7 +73,7 @@ impl TlsTrouble {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::Untrusted => {
-                "a server of one's own, or a proxy that opens what this machine sends, needs a certificate of a public authority or of one that is trusted here (DUOLOGUE_CA_FILE, or `authorities` of the account's settings)"
+                "a server of one's own, or a proxy that opens what this machine sends, needs a certificate of a public authority or of one that is trusted here (DUOLOGUE_CA_FILE, or `authorities` of the settings)"
             }
             Self::OutOfDate => {
                 "check this machine's clock; if it is right, the server's certificate has to be renewed"

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A voice.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Voice {
     /// Its id.

@@ -58,6 +58,11 @@ impl Engine {
         Arc::new(self.voice.clone())
     }
 
+    /// Whether the voice's libraries are on this machine.
+    pub fn can_speak(&self) -> bool {
+        self.voice.check().is_ok()
+    }
+
     /// Looks for everything the set needs. Loads the libraries, some tens of milliseconds; makes no decoder.
     pub fn check(&self) -> Vec<Part> {
         vec![

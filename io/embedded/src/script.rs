@@ -116,6 +116,10 @@ impl Llm for Scripted {
         false
     }
 
+    fn is_free(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "scripted"
     }

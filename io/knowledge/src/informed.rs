@@ -58,6 +58,10 @@ impl Llm for Informed {
         self.inner.can_judge()
     }
 
+    fn is_free(&self) -> bool {
+        self.inner.is_free()
+    }
+
     fn generate(&self, mut request: Request) -> Generation {
         let (sender, receiver) = mpsc::channel::<Result<Event, ProviderError>>(64);
         let inner = Arc::clone(&self.inner);

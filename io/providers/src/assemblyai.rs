@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     ApiKey, ProviderError,
     asr::{Asr, Options, Session},
-    http,
+    http::{self, Authorities},
     socket::{self, Who},
     streaming::{self, Heard, Wire, bytes},
 };
@@ -47,6 +47,8 @@ pub struct Settings {
     pub model: Option<String>,
     /// How long an answer may take after the end of an utterance before it counts as empty. Default 900 ms.
     pub quiet: Duration,
+    /// Whose certificates are trusted. Default: the public authorities.
+    pub authorities: Authorities,
 }
 
 impl Settings {
@@ -57,6 +59,7 @@ impl Settings {
             key,
             model: None,
             quiet: Duration::from_millis(900),
+            authorities: Authorities::public(),
         }
     }
 }
@@ -71,6 +74,7 @@ pub async fn check_key(
     base_url: &str,
     key: &ApiKey,
     patience: Duration,
+    authorities: &Authorities,
 ) -> Result<(), ProviderError> {
     let provider = || NAME.to_owned();
     let mut url = socket::address(base_url, NAME)?;
@@ -83,7 +87,7 @@ pub async fn check_key(
     let _ = url.set_scheme(scheme);
     url.set_path("/v3/token");
     url.set_query(Some("expires_in_seconds=60"));
-    let client = http::client().map_err(|reason| ProviderError::Failed {
+    let client = http::client(authorities).map_err(|reason| ProviderError::Failed {
         provider: provider(),
         reason,
     })?;
@@ -105,7 +109,7 @@ pub async fn check_key(
         })?
         .map_err(|error| ProviderError::Unreachable {
             provider: provider(),
-            reason: http::describe(&error.without_url()),
+            reason: http::explain(&error.without_url()),
         })?;
     match response.status().as_u16() {
         200..=299 => Ok(()),
@@ -218,6 +222,10 @@ impl Wire for Streaming {
             name: NAME.to_owned(),
             keys: vec![self.settings.key.clone()],
         }
+    }
+
+    fn authorities(&self) -> &Authorities {
+        &self.settings.authorities
     }
 
     fn url(&self) -> Url {

@@ -256,6 +256,7 @@ async fn speak(tts: &dyn tts::Tts, texts: &[&str]) -> Result<Spoken, Broken> {
                 spoken.samples += chunk.samples.len();
                 spoken.chunks += 1;
             }
+            Some(Ok(tts::Event::TookOver(_))) => {}
             Some(Ok(tts::Event::Done)) => break,
             Some(Err(error)) => return broken(format!("the voice failed: {error}")),
             None => return broken("a reply that was spoken ends with done"),

@@ -1,4 +1,7 @@
 //! One way to speak HTTP, for every provider behind it.
 
-pub(crate) use elevenlabs::http::describe;
-pub use elevenlabs::http::{CONNECT_TIMEOUT, client};
+pub(crate) use elevenlabs::http::{TlsTrouble, builder, describe, explain};
+pub use elevenlabs::{
+    Authorities, AuthoritiesError,
+    http::{CONNECT_TIMEOUT, client},
+};

@@ -15,8 +15,32 @@ pub trait Llm: Send + Sync {
     fn can_judge(&self) -> bool {
         true
     }
+    /// Whether nobody is ever paid for it, as for a script of this program. Default false: one that does not count tokens has
+    /// then cost nobody knows what.
+    fn is_free(&self) -> bool {
+        false
+    }
     /// Begins a reply. Events come as they are made; dropping the receiver cancels the request.
     fn generate(&self, request: Request) -> Generation;
+}
+
+/// Who writes, where one llm asks another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// Its [`Llm::name`].
+    pub name: String,
+    /// Its [`Llm::is_free`].
+    pub is_free: bool,
+}
+
+impl Author {
+    /// The llm itself.
+    pub fn of(llm: &dyn Llm) -> Self {
+        Self {
+            name: llm.name().to_owned(),
+            is_free: llm.is_free(),
+        }
+    }
 }
 
 /// A reply under way.
@@ -119,6 +143,9 @@ pub struct ToolSpec {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// What follows, its tokens included, is this one's work, and not that of the llm that was asked. May come again: one that
+    /// failed after it had used tokens is told as well.
+    By(Author),
     /// A piece of text to be said.
     Text(String),
     /// A piece of reasoning, never said.
@@ -127,7 +154,7 @@ pub enum Event {
     Call(ToolCall),
     /// What the user will probably say next; at most once.
     Expect(Expected),
-    /// What it cost.
+    /// What it took to write the reply, once. An llm that counts nothing leaves it out: zeros would be a claim.
     Usage(Usage),
     /// The reply is complete. Always last; a stream that closes without it has failed.
     Done,

@@ -10,13 +10,14 @@ use std::{
     sync::Arc,
 };
 
-use elevenlabs::http::{CONNECT_TIMEOUT, describe, tls};
 use reqwest::{
     Method, Request, Response, StatusCode, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{HeaderMap, LOCATION},
     redirect::Policy,
 };
+
+use crate::http::{Authorities, TlsTrouble, builder, describe};
 
 /// Hosts of the private network that may be reached all the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,6 +116,7 @@ pub struct Answer {
 pub struct Outbound {
     client: reqwest::Client,
     allowed: Arc<AllowedHosts>,
+    authorities: Authorities,
 }
 
 impl fmt::Debug for Outbound {
@@ -131,17 +133,31 @@ impl Outbound {
     /// # Errors
     /// Fails only when TLS cannot be set up.
     pub fn new(allowed: AllowedHosts) -> Result<Self, String> {
+        Self::trusting(allowed, Authorities::public())
+    }
+
+    /// With these exceptions, and certificates of `authorities`.
+    ///
+    /// # Errors
+    /// Fails only when TLS cannot be set up.
+    pub fn trusting(allowed: AllowedHosts, authorities: Authorities) -> Result<Self, String> {
         let allowed = Arc::new(allowed);
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .user_agent(concat!("duologue/", env!("CARGO_PKG_VERSION")))
+        let client = builder(authorities.tls()?)
             .redirect(Policy::none())
             .no_proxy()
             .dns_resolver(Arc::new(Guard(Arc::clone(&allowed))))
             .build()
             .map_err(|error| describe(&error))?;
-        Ok(Self { client, allowed })
+        Ok(Self {
+            client,
+            allowed,
+            authorities,
+        })
+    }
+
+    /// Whose certificates are trusted.
+    pub fn authorities(&self) -> &Authorities {
+        &self.authorities
     }
 
     /// A request to build on. Send it with [`Outbound::send`].
@@ -262,6 +278,9 @@ fn explain(error: &reqwest::Error) -> OutboundError {
     }
     if words.is_empty() {
         "no connection".clone_into(&mut words);
+    }
+    if let Some(trouble) = TlsTrouble::find(error) {
+        words = format!("{words}; {}", trouble.remedy());
     }
     if error.is_connect() {
         OutboundError::Unreachable(format!("it could not be reached: {words}"))

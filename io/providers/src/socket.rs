@@ -17,7 +17,7 @@ use tokio_tungstenite::{
 
 use crate::{
     ApiKey, ProviderError,
-    http::{CONNECT_TIMEOUT, describe},
+    http::{Authorities, CONNECT_TIMEOUT, TlsTrouble, describe, explain},
 };
 
 /// The longest message that is read: a minute of sound.
@@ -140,16 +140,21 @@ impl Socket {
     /// Opens a connection. Names, TCP, TLS and the upgrade together have [`CONNECT_TIMEOUT`].
     pub(crate) async fn open(
         who: Who,
+        authorities: &Authorities,
         url: &Url,
         headers: &[(&'static str, ApiKey)],
     ) -> Result<Self, ProviderError> {
-        timeout(CONNECT_TIMEOUT, Self::upgrade(who.clone(), url, headers))
-            .await
-            .map_err(|_| who.timed_out(CONNECT_TIMEOUT))?
+        timeout(
+            CONNECT_TIMEOUT,
+            Self::upgrade(who.clone(), authorities, url, headers),
+        )
+        .await
+        .map_err(|_| who.timed_out(CONNECT_TIMEOUT))?
     }
 
     async fn upgrade(
         who: Who,
+        authorities: &Authorities,
         url: &Url,
         headers: &[(&'static str, ApiKey)],
     ) -> Result<Self, ProviderError> {
@@ -179,7 +184,7 @@ impl Socket {
         // Without it small messages may wait; with an error they do.
         let _ = tcp.set_nodelay(true);
         let connector = if url.scheme() == "wss" {
-            let tls = elevenlabs::http::tls().map_err(|reason| who.failed(&reason))?;
+            let tls = authorities.tls().map_err(|reason| who.failed(&reason))?;
             Connector::Rustls(Arc::new(tls))
         } else {
             Connector::Plain
@@ -200,6 +205,11 @@ impl Socket {
                 let body = response.body().as_deref().unwrap_or_default();
                 Err(who.status(response.status().as_u16(), retry_after, body))
             }
+            // Only what somebody else said is cut short.
+            Err(error) if TlsTrouble::find(&error).is_some() => Err(ProviderError::Unreachable {
+                provider: who.name,
+                reason: explain(&error),
+            }),
             Err(tungstenite::Error::Io(error)) => Err(who.unreachable(&describe(&error))),
             Err(error) => Err(who.failed(&describe(&error))),
         }

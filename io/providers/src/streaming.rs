@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{
     ApiKey, ProviderError,
     asr::{Event, Input, Options, Session},
+    http::Authorities,
     socket::{Frame, Socket, Who},
 };
 
@@ -43,6 +44,8 @@ pub(crate) enum Heard {
 pub(crate) trait Wire: Send + 'static {
     /// Whom errors are about.
     fn who(&self) -> Who;
+    /// Whose certificates are trusted.
+    fn authorities(&self) -> &Authorities;
     /// Where to connect.
     fn url(&self) -> Url;
     /// With which headers.
@@ -234,8 +237,9 @@ impl<W: Wire> Driver<W> {
     /// The connection; a new one where there is none.
     async fn socket(&mut self) -> Result<&mut Socket, ProviderError> {
         if self.socket.is_none() {
+            let wire = &self.wire;
             let socket =
-                Socket::open(self.wire.who(), &self.wire.url(), &self.wire.headers()).await?;
+                Socket::open(wire.who(), wire.authorities(), &wire.url(), &wire.headers()).await?;
             self.wire.opened();
             self.socket = Some(socket);
         }

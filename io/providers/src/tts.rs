@@ -47,6 +47,17 @@ pub struct Options {
     pub rate: SampleRate,
     /// ISO 639-1 code. Default `en`.
     pub language: String,
+    /// What a last resort ([`crate::cascade::TtsCascade::with_last_resort`]) says first. Default: nothing.
+    pub excuse: Option<Excuse>,
+}
+
+/// What is said when the voice that was asked has failed and a last resort takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excuse {
+    /// Before it goes on with the text.
+    pub goes_on: String,
+    /// In place of the text, where it does not speak its language.
+    pub gives_up: String,
 }
 
 impl Default for Options {
@@ -56,6 +67,7 @@ impl Default for Options {
             speed: 1.0,
             rate: SampleRate::HZ_16000,
             language: "en".to_owned(),
+            excuse: None,
         }
     }
 }
@@ -83,8 +95,25 @@ pub enum Input {
 pub enum Event {
     /// A piece of sound.
     Chunk(Chunk),
+    /// Another voice speaks from here on.
+    TookOver(TookOver),
     /// All of the text has been spoken. Always last; a stream that closes without it has failed.
     Done,
+}
+
+/// Who speaks in place of a voice that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TookOver {
+    /// Its name.
+    pub by: String,
+    /// What happened to the one before.
+    pub because: String,
+    /// It is the last resort.
+    pub last_resort: bool,
+    /// It says [`Options::excuse`] first. That sounds, and is not part of the text.
+    pub excused: bool,
+    /// It says nothing else, for it does not speak the language; the error follows.
+    pub gives_up: bool,
 }
 
 /// A piece of sound and what is said in it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use providers::{
     ApiKey, ProviderError,
+    http::Authorities,
     llm::{Event, Llm, Message, Request, ToolSpec},
     openai::{ChatCompletions, Settings, find_ollama, models},
 };
@@ -268,10 +269,18 @@ async fn an_ollama_is_found_by_its_first_chat_model() {
         list.len()
     );
     let (url, _) = server(vec![answer.clone()], false).await;
-    assert_eq!(find_ollama(&url).await.as_deref(), Some("llama3.2:latest"));
+    assert_eq!(
+        find_ollama(&url, &Authorities::public()).await.as_deref(),
+        Some("llama3.2:latest")
+    );
 
     let (url, _) = server(vec![answer], false).await;
-    let all = models(&url, None, Duration::from_secs(5)).await.unwrap();
+    let all = models(&url, None, Duration::from_secs(5), &Authorities::public())
+        .await
+        .unwrap();
     assert_eq!(all.len(), 2);
-    assert_eq!(find_ollama("http://127.0.0.1:9/v1").await, None);
+    assert_eq!(
+        find_ollama("http://127.0.0.1:9/v1", &Authorities::public()).await,
+        None
+    );
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use common::http::{Answer, Asked, Server};
 use providers::{
     ApiKey, ProviderError,
+    http::Authorities,
     llm::{Event, Image, Llm, Message, Request, ToolCall, ToolSpec, Usage},
     openai::{Responses, Settings},
 };
@@ -29,6 +30,7 @@ fn llm(server: &Server, patience: Duration) -> Responses {
         headers: vec![("X-Team".to_owned(), ApiKey::new("blue-team-secret"))],
         first_piece: patience,
         next_piece: patience,
+        authorities: Authorities::public(),
     })
     .unwrap()
 }

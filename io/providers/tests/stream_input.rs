@@ -149,7 +149,7 @@ async fn a_clause_sounds_before_the_next_is_written() {
                 tts::Event::Chunk(chunk) => {
                     said.extend(chunk.alignment.into_iter().map(|word| word.text));
                 }
-                tts::Event::Done => panic!("{said:?}"),
+                tts::Event::Done | tts::Event::TookOver(_) => panic!("{said:?}"),
             }
         }
     }

@@ -3,62 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "what breaks fails the test")]
 #![allow(unreachable_pub, reason = "a helper shared by tests")]
 
-#[path = "common/certificate.rs"]
-mod certificate;
 mod common;
 #[path = "common/house.rs"]
 mod house;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use certificate::Issuer;
+use certificates::{Issuer, secured};
 use common::until;
 use duologue::{
     Access, Account, Agents, ApiKey, ConnectError, Event, TlsTrouble,
     account::{self, Authorities},
     wire::ServerEvent,
 };
-use rustls::{
-    ServerConfig,
-    crypto::ring::default_provider,
-    pki_types::{CertificateDer, PrivateKeyDer},
-};
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-};
-use tokio_rustls::TlsAcceptor;
-
-/// Somewhere at `localhost` with this certificate: what comes is carried to `behind`, or dropped.
-async fn secured(
-    (certificate, key): (CertificateDer<'static>, PrivateKeyDer<'static>),
-    behind: Option<String>,
-) -> u16 {
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let (acceptor, behind) = (acceptor.clone(), behind.clone());
-            tokio::spawn(async move {
-                let accepted = acceptor.accept(socket).await;
-                if let (Ok(mut near), Some(behind)) = (accepted, behind) {
-                    let mut far = TcpStream::connect(behind).await.unwrap();
-                    // However it ends: whoever was there has gone.
-                    let _ = copy_bidirectional(&mut near, &mut far).await;
-                }
-            });
-        }
-    });
-    port
-}
-
 /// What a conversation there comes to, with a key (REST first) or without (the socket at once).
 async fn refusal(url: &str, key: Option<&str>) -> ConnectError {
     let account = Account::new(account::Settings {
@@ -75,7 +32,7 @@ async fn refusal(url: &str, key: Option<&str>) -> ConnectError {
 }
 
 async fn check(from: u32, to: u32, expected: TlsTrouble, words: &str) {
-    let port = secured(certificate::self_signed(from, to), None).await;
+    let port = secured(certificates::self_signed(from, to), None).await;
     for key in [None, Some("sk_hush")] {
         let error = refusal(&format!("https://localhost:{port}"), key).await;
         assert!(

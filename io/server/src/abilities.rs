@@ -32,18 +32,18 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// Webhook tools that reach public addresses and those of `allowed`; the secrets of `given`, by name, and those that
+    /// Webhook tools that reach what `outbound` does; the secrets of `given`, by name, and those that
     /// are made over REST and kept on `shelf`. Without documents: see [`Abilities::with_library`].
     ///
     /// # Errors
-    /// The shelf cannot be read, or TLS cannot be set up.
+    /// The shelf cannot be read.
     pub async fn open(
         shelf: Arc<dyn Shelf>,
         given: BTreeMap<String, ApiKey>,
-        allowed: AllowedHosts,
+        outbound: Outbound,
     ) -> io::Result<Self> {
         Ok(Self {
-            outbound: Outbound::new(allowed).map_err(io::Error::other)?,
+            outbound,
             vault: Arc::new(Vault::open(shelf, given).await?),
             library: None,
         })
@@ -104,7 +104,13 @@ impl Abilities {
         let Equipment {
             mut providers,
             mut tools,
-        } = own_llm(config, wanted, &self.secrets(), equipment)?;
+        } = own_llm(
+            config,
+            wanted,
+            &self.secrets(),
+            self.outbound.authorities(),
+            equipment,
+        )?;
         self.add_webhooks(agent, config, &mut tools);
         providers.llm = self.inform(config, providers.llm, &mut tools);
         Ok(Equipment { providers, tools })

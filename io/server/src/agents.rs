@@ -149,6 +149,8 @@ impl StoredAgent {
             "name": self.name(),
             "tags": self.document.get("tags").filter(|tags| tags.is_array()).cloned().unwrap_or_else(|| json!([])),
             "created_at_unix_secs": self.created,
+            // One SDK cannot read a list without it.
+            "voice_id": self.document.pointer("/conversation_config/tts/voice_id").and_then(Value::as_str).unwrap_or_default(),
             "access_info": access_info(self.origin),
             "archived": self.is_archived(),
         })

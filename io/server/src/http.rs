@@ -1,6 +1,7 @@
 //! The port: connections, routes, and how it all ends.
 
 mod cors;
+mod question;
 
 use std::{
     io,
@@ -300,6 +301,7 @@ fn routes(house: &Arc<House>) -> Router {
             Arc::clone(house),
             cors::guard,
         ))
+        .layer(middleware::from_fn(question::heard))
         .with_state(Arc::clone(house))
 }
 

@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use agent::{Agent, Clock, Options, Providers, Recorders, Resolver, config::Config};
 use protocol::agents::ErrorType;
-use providers::{ApiKey, ProviderError, cascade::LlmCascade, llm::Llm, tool::Tool};
+use providers::{
+    ApiKey, ProviderError, cascade::LlmCascade, http::Authorities, llm::Llm, tool::Tool,
+};
 
 use crate::{
     Abilities, Answer, Answerer, Beginning, Begun, Call, Ending, Limits, Records, Refusal,
@@ -53,7 +55,13 @@ impl Maker {
         let equipment = self.engine.equip(stored).map_err(|error| unable(&error))?;
         let Equipment { providers, tools } = match &self.abilities {
             Some(abilities) => abilities.equip(&stored.id, &config, wanted, equipment)?,
-            None => own_llm(&config, wanted, &self.secrets, equipment)?,
+            None => own_llm(
+                &config,
+                wanted,
+                &self.secrets,
+                &Authorities::public(),
+                equipment,
+            )?,
         };
         Ok(Agent::new(stored.id.clone(), config, providers, tools))
     }
@@ -222,9 +230,10 @@ pub(crate) fn own_llm(
     config: &Config,
     wanted: Option<&str>,
     secrets: &BTreeMap<String, ApiKey>,
+    authorities: &Authorities,
     mut equipment: Equipment,
 ) -> Result<Equipment, Refusal> {
-    if let Some(own) = llm::own(config, wanted, secrets)? {
+    if let Some(own) = llm::own(config, wanted, secrets, authorities)? {
         let given = equipment.providers.llm;
         equipment.providers.llm = match llm::patience(config) {
             Some(patience) => Arc::new(

@@ -237,11 +237,18 @@ impl Problem {
 
     pub(crate) fn no_voice<'a>(id: &str, known: impl Iterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.collect();
+        Self::no_such_voice(format!(
+            "There is no voice {id}; there are {}.",
+            known.join(", ")
+        ))
+    }
+
+    pub(crate) fn no_such_voice(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "not_found",
             "voice_not_found",
-            format!("There is no voice {id}; there are {}.", known.join(", ")),
+            message,
         )
         .at("voice_id")
     }

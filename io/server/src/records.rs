@@ -2,6 +2,7 @@
 
 mod account;
 mod analysis;
+mod cost;
 mod delivery;
 mod hooks;
 mod policy;
@@ -18,6 +19,7 @@ use std::{
 
 use agent::{NoRecorder, Recorder, Recorders, journal::Journal, recording::Recordings};
 use protocol::agents::{EnclaveSetup, Initiation};
+use providers::http::Authorities;
 use serde_json::Value;
 use store::{Ended, NewJob, Prices, Store, StoreError, Whole};
 use tokio::sync::{Notify, Semaphore};
@@ -46,6 +48,7 @@ struct Shared {
     prices: RwLock<Prices>,
     keep: bool,
     models: Vec<Model>,
+    authorities: Authorities,
     /// Recordings that are coded at a time.
     coding: Semaphore,
     /// There is something to do.
@@ -61,6 +64,8 @@ pub struct RecordSettings {
     pub prices: Prices,
     /// What `/v1/models` lists. Default: nothing.
     pub models: Vec<Model>,
+    /// Whose certificates webhooks are sent to. Default: the public authorities.
+    pub authorities: Authorities,
 }
 
 impl Default for RecordSettings {
@@ -69,6 +74,7 @@ impl Default for RecordSettings {
             keep: true,
             prices: Prices::default(),
             models: Vec::new(),
+            authorities: Authorities::public(),
         }
     }
 }
@@ -116,6 +122,7 @@ impl Records {
                 prices: RwLock::new(settings.prices),
                 keep: settings.keep,
                 models: settings.models,
+                authorities: settings.authorities,
                 coding: Semaphore::new(2),
                 work: Arc::default(),
             }),

@@ -24,7 +24,10 @@ mod widget;
 
 use std::sync::Arc;
 
-use axum::{Router, http::HeaderMap};
+use axum::{
+    Router,
+    http::{HeaderMap, header},
+};
 
 pub(crate) use absent::{no_method, nowhere};
 
@@ -48,6 +51,7 @@ pub(crate) fn routes() -> Router<Arc<House>> {
         .merge(single_use::routes())
         .merge(agent_tests::routes())
         .merge(test_invocations::routes())
+        .merge(absent::routes())
 }
 
 /// What agents can do and know here.
@@ -60,6 +64,23 @@ fn abilities(house: &House) -> Result<&Abilities, Problem> {
 fn speech(house: &House) -> Result<&Speech, Problem> {
     let missing = || Problem::not_built("This server has no speech of its own.");
     house.settings.speech.as_ref().ok_or_else(missing)
+}
+
+/// Where clients find this server, `http://` or `https://`: as told, else as this client did.
+fn public_url(house: &House, headers: &HeaderMap) -> Result<String, Problem> {
+    if let Some(url) = &house.settings.public_url {
+        let url = url.trim_end_matches('/');
+        return Ok(match url.split_once("://") {
+            Some(("ws", rest)) => format!("http://{rest}"),
+            Some(("wss", rest)) => format!("https://{rest}"),
+            _ => url.to_owned(),
+        });
+    }
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let host = host.ok_or_else(|| Problem::invalid("A Host header is needed.").at("Host"))?;
+    Ok(format!("http://{host}"))
 }
 
 /// Who keeps conversations here.

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use elevenlabs::Account;
+
 use crate::{Abilities, access::Keys, speech::Speech};
 
 /// How the server behaves.
@@ -24,6 +26,9 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// The voice and the recogniser behind the speech routes. None (the default): those routes say that there is none.
     pub speech: Option<Speech>,
+    /// The ElevenLabs account whose voices, and whose library of voices, are shown beside this server's own. None (the
+    /// default): there are no others. An account at this server's own address would be asked in circles.
+    pub account: Option<Account>,
     /// Secrets, documents and the web servers that tools may call. None (the default): their routes say that there are none.
     pub abilities: Option<Abilities>,
     /// How much of everything.
@@ -39,6 +44,7 @@ impl Default for Settings {
             development: true,
             public_url: None,
             speech: None,
+            account: None,
             abilities: None,
             limits: Limits::default(),
         }

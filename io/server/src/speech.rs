@@ -1,12 +1,14 @@
 //! Speech without a conversation: what the voice says and the recogniser hears, for the REST and socket routes.
 
+pub(crate) mod file;
 pub(crate) mod hearing;
 pub(crate) mod mp3;
 pub(crate) mod output;
 pub(crate) mod speaking;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+use axum::body::Bytes;
 use providers::{
     ProviderError,
     asr::Asr,
@@ -14,7 +16,7 @@ use providers::{
     vad::Vad,
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
@@ -33,6 +35,8 @@ pub struct Speech {
     /// What speaks.
     pub tts: Arc<dyn Tts>,
     turns: Arc<Semaphore>,
+    /// How its voices sound, as MP3, by id: those that anybody has asked for.
+    pub(crate) samples: Arc<Mutex<BTreeMap<String, Bytes>>>,
 }
 
 impl Speech {
@@ -43,6 +47,7 @@ impl Speech {
             asr,
             tts,
             turns: Arc::new(Semaphore::new(at_once.max(1))),
+            samples: Arc::default(),
         }
     }
 

@@ -352,3 +352,57 @@ async fn an_ordinary_request_to_the_socket_is_told_to_upgrade() {
     assert!(answer.starts_with("HTTP/1.1 426"), "{answer}");
     let _ = Caller::dial(house.address, house.request("agent_id=desk")).await;
 }
+
+/// Asks with `body` of a length that may be another. The answer, and whether the connection carries another question.
+async fn asked(house: &House, head: &str, length: usize, body: &[u8]) -> (String, bool) {
+    let mut socket = TcpStream::connect(house.address).await.unwrap();
+    let host = house.address;
+    let question = format!("{head} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
+    socket.write_all(question.as_bytes()).await.unwrap();
+    // The body comes when the answer might be under way already.
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    // Should the connection be gone, the answer says so.
+    let _ = socket.write_all(body).await;
+    let first = answer(&mut socket).await;
+    let again = format!("GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    if socket.write_all(again.as_bytes()).await.is_err() {
+        return (first, false);
+    }
+    let second = answer(&mut socket).await;
+    (first, second.starts_with("HTTP/1.1 200"))
+}
+
+async fn answer(socket: &mut TcpStream) -> String {
+    let mut piece = vec![0; 16 * 1024];
+    let read = timeout(Duration::from_secs(30), socket.read(&mut piece)).await;
+    let read = read.unwrap().unwrap_or_default();
+    String::from_utf8_lossy(&piece[..read]).into_owned()
+}
+
+#[tokio::test]
+async fn a_refused_question_leaves_the_connection_to_the_next() {
+    let house = House::open(open()).await;
+    let body = br#"{"prompt": "any"}"#;
+    for head in [
+        "POST /v1/music/compose",
+        "POST /v1/convai/nothing/of/the/kind",
+        "PUT /v1/convai/agents",
+        "DELETE /v1/convai/agents/nobody",
+    ] {
+        let (first, again) = asked(&house, head, body.len(), body).await;
+        assert!(first.starts_with("HTTP/1.1 "), "{head}: {first:?}");
+        assert!(again, "{head}: {first}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_question_that_never_ends_is_told_that_the_connection_closes() {
+    let house = House::open(open()).await;
+    let (first, again) = asked(&house, "POST /v1/music/compose", 4 << 20, b"{").await;
+    assert!(first.starts_with("HTTP/1.1 501"), "{first:?}");
+    assert!(
+        first.to_lowercase().contains("connection: close"),
+        "{first}"
+    );
+    assert!(!again, "what follows would be read as the question's body");
+}

@@ -572,6 +572,25 @@ async fn overrides_count_where_the_agent_allows_them_and_only_there() {
     }
 }
 
+#[tokio::test]
+async fn what_the_agent_is_anyway_needs_no_permission() {
+    let own = json!({"agent": {"first_message": "Mine."}, "tts": {"speed": 1.1}});
+    let house = house(json!({ "conversation_config": own }), brain).await;
+    for same in [
+        json!({"agent": {"language": "en"}, "conversation": {"text_only": false}}),
+        json!({"agent": {"language": "en", "first_message": "Mine."}, "tts": {"speed": 1.1}}),
+    ] {
+        let wishes = json!({ "conversation_config_override": same });
+        let mut caller = begin(&house, wishes).await;
+        next(&mut caller, "agent_response").await;
+    }
+    let another = json!({"agent": {"language": "en", "first_message": "Yours."}});
+    let wishes = json!({ "conversation_config_override": another });
+    let (_, code, words) = begin(&house, wishes).await.refused().await;
+    assert_eq!(code, 1008);
+    assert!(words.contains("agent.first_message"), "{words}");
+}
+
 /// Every value becomes a permission.
 fn permit(value: &mut Value) {
     match value {

@@ -1,6 +1,8 @@
 //! How fast turns are stored and conversations are read back, on this machine's disk.
 //!
-//! `cargo run --release -p duologue-store --example measure [CONVERSATIONS] [TURNS]`
+//! `cargo run --release -p duologue-store --example measure [CONVERSATIONS] [TURNS] [DIR]`
+//!
+//! With a folder everything stays there, for `duologue conversations export --data DIR` and its like.
 
 use std::time::{Duration, Instant};
 
@@ -9,11 +11,14 @@ use store::{Began, Ended, Entry, Filter, Role, Store, StoreError, Turn};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse());
-    let conversations: u64 = arguments.next().transpose()?.unwrap_or(1_000);
-    let turns: u64 = arguments.next().transpose()?.unwrap_or(20);
-    let home = tempfile::tempdir()?;
-    let store = Store::open(home.path()).await?;
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
+    let (conversations, turns) = (number(1_000)?, number(20)?);
+    let passing = tempfile::tempdir()?;
+    let home = arguments
+        .next()
+        .map_or(passing.path().to_owned(), Into::into);
+    let store = Store::open(&home).await?;
     let log = store.log();
 
     // One turn at a time, each waited for: what a single conversation sees.

@@ -14,7 +14,7 @@ use sqlx::{QueryBuilder, Row as _};
 pub use shapes::{FileEntry, Findings, Summary, User, Whole};
 
 use crate::{
-    After, Blobs, Filter, StoreError,
+    After, Blobs, Filter, StoreError, Usage,
     dialect::{Db, Pool, Row},
     filter, ids,
 };
@@ -52,7 +52,40 @@ impl Conversations {
         let rows = query.build().fetch_all(&self.readers).await?;
         let mut found = rows.iter().map(summary).collect::<Result<Vec<_>, _>>()?;
         self.add_tools(&mut found).await?;
+        self.add_usage(&mut found).await?;
         Ok(found)
+    }
+
+    async fn add_usage(&self, found: &mut [Summary]) -> Result<(), StoreError> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        // Postgres makes decimals of such sums.
+        let mut query = QueryBuilder::<Db>::new(
+            "SELECT conversation, llm, CAST(SUM(input_tokens) AS BIGINT) AS input_tokens,
+             CAST(SUM(cached_tokens) AS BIGINT) AS cached_tokens, CAST(SUM(output_tokens) AS BIGINT) AS output_tokens,
+             CAST(SUM(unmetered) AS BIGINT) AS unmetered
+             FROM usage WHERE conversation IN (",
+        );
+        let mut list = query.separated(", ");
+        for summary in found.iter() {
+            list.push_bind(summary.id.clone());
+        }
+        query.push(") GROUP BY conversation, llm ORDER BY conversation, llm");
+        for row in query.build().fetch_all(&self.readers).await? {
+            let conversation: &str = row.try_get("conversation")?;
+            if let Some(summary) = found.iter_mut().find(|s| s.id == conversation) {
+                summary.usage.push(Usage {
+                    llm: row.try_get("llm")?,
+                    input_tokens: count(&row, "input_tokens")?,
+                    cached_tokens: count(&row, "cached_tokens")?,
+                    output_tokens: count(&row, "output_tokens")?,
+                    unmetered: count(&row, "unmetered")?,
+                    ..Usage::default()
+                });
+            }
+        }
+        Ok(())
     }
 
     async fn add_tools(&self, found: &mut [Summary]) -> Result<(), StoreError> {
@@ -85,6 +118,7 @@ impl Conversations {
         let Some(row) = row else { return Ok(None) };
         let mut found = [summary(&row)?];
         self.add_tools(&mut found).await?;
+        self.add_usage(&mut found).await?;
         let [found] = found;
         Ok(Some(found))
     }
@@ -208,5 +242,6 @@ fn summary(row: &Row) -> Result<Summary, StoreError> {
         erase: row.try_get("erase")?,
         erase_sound: row.try_get("erase_sound")?,
         tools: Vec::new(),
+        usage: Vec::new(),
     })
 }

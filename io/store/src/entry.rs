@@ -126,7 +126,7 @@ pub struct ToolCall {
     pub took: i64,
 }
 
-/// Tokens of one reply.
+/// Tokens of one reply, or of all replies of one llm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Its place among all that is kept of the conversation.
@@ -141,6 +141,8 @@ pub struct Usage {
     pub cached_tokens: u64,
     /// Written.
     pub output_tokens: u64,
+    /// Replies whose tokens the llm did not tell, and which are not among the others.
+    pub unmetered: u64,
 }
 
 /// Something that went wrong.

@@ -179,8 +179,8 @@ async fn write(
         }
         Entry::Usage(usage) => {
             sqlx::query(
-                "INSERT INTO usage (conversation, number, at, llm, input_tokens, cached_tokens, output_tokens)
-                 SELECT id, $2, $3, $4, $5, $6, $7 FROM conversations WHERE id = $1
+                "INSERT INTO usage (conversation, number, at, llm, input_tokens, cached_tokens, output_tokens, unmetered)
+                 SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM conversations WHERE id = $1
                  ON CONFLICT DO NOTHING",
             )
             .bind(conversation)
@@ -190,6 +190,7 @@ async fn write(
             .bind(signed(usage.input_tokens))
             .bind(signed(usage.cached_tokens))
             .bind(signed(usage.output_tokens))
+            .bind(signed(usage.unmetered))
             .execute(db)
             .await
             .map(drop)

@@ -9,8 +9,14 @@ use sqlx::{
 
 use crate::dialect::Pool;
 
-const VERSIONS: &[(i64, &str, &str)] =
-    &[(1, "records", include_str!("../migrations/0001_records.sql"))];
+const VERSIONS: &[(i64, &str, &str)] = &[
+    (1, "records", include_str!("../migrations/0001_records.sql")),
+    (
+        2,
+        "unmetered",
+        include_str!("../migrations/0002_unmetered.sql"),
+    ),
+];
 
 /// Brings the tables up to date.
 pub(crate) async fn run(pool: &Pool) -> Result<(), MigrateError> {

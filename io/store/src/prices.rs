@@ -65,6 +65,15 @@ impl Cost {
     }
 }
 
+/// What several llms cost together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bill {
+    /// All of it. None: something of it is not known.
+    pub total: Option<f64>,
+    /// What is known of it.
+    pub at_least: f64,
+}
+
 /// The table cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PriceError {
@@ -112,8 +121,30 @@ impl Prices {
         self
     }
 
-    /// What `usage` cost on `day` (`2026-01-31`). None: no price is known.
+    /// What `usage` cost on `day` (`2026-01-31`). None: no price is known, or not all that was used.
     pub fn cost(&self, usage: &Usage, day: &str) -> Option<Cost> {
+        let price = self.price(usage, day)?;
+        // Of what is given away it does not matter how much it was.
+        (usage.unmetered == 0 || price.is_nothing()).then(|| price.of(usage))
+    }
+
+    /// The cost of those replies of which it is known; all of it is no less. None: no price is known.
+    pub fn known_cost(&self, usage: &Usage, day: &str) -> Option<Cost> {
+        Some(self.price(usage, day)?.of(usage))
+    }
+
+    /// What all of `usage` cost on `day`. Nothing used is nothing paid.
+    pub fn bill(&self, usage: &[Usage], day: &str) -> Bill {
+        let known = |one| self.known_cost(one, day).map_or(0.0, Cost::total);
+        Bill {
+            total: usage.iter().try_fold(0.0, |sum, one| {
+                Some(sum + self.cost(one, day).map(Cost::total)?)
+            }),
+            at_least: usage.iter().map(known).fold(0.0, |sum, one| sum + one),
+        }
+    }
+
+    fn price(&self, usage: &Usage, day: &str) -> Option<Price> {
         let best = |prices: &[Price]| {
             let fitting = prices
                 .iter()
@@ -121,18 +152,27 @@ impl Prices {
             let rank = |price: &Price| (price.llm.len(), price.at.is_some(), price.from.clone());
             fitting.max_by_key(|price| rank(price)).cloned()
         };
-        let price = best(&self.prices).or_else(|| best(&self.otherwise))?;
-        let million = |tokens: u64, price: f64| tokens as f64 * price / 1_000_000.0;
-        let cached = usage.cached_tokens.min(usage.input_tokens);
-        Some(Cost {
-            input: million(usage.input_tokens - cached, price.input),
-            cached: million(cached, price.cached.unwrap_or(price.input)),
-            output: million(usage.output_tokens, price.output),
-        })
+        best(&self.prices).or_else(|| best(&self.otherwise))
     }
 }
 
 impl Price {
+    fn of(&self, usage: &Usage) -> Cost {
+        let million = |tokens: u64, price: f64| tokens as f64 * price / 1_000_000.0;
+        let cached = usage.cached_tokens.min(usage.input_tokens);
+        Cost {
+            input: million(usage.input_tokens - cached, self.input),
+            cached: million(cached, self.cached.unwrap_or(self.input)),
+            output: million(usage.output_tokens, self.output),
+        }
+    }
+
+    /// Whether it asks nothing for anything.
+    fn is_nothing(&self) -> bool {
+        let most = self.input.max(self.cached.unwrap_or(0.0)).max(self.output);
+        most <= 0.0
+    }
+
     /// `llm` is a model, perhaps with its version, and perhaps with " at " and its server.
     fn fits(&self, llm: &str) -> bool {
         let (model, place) = match llm.split_once(" at ") {
@@ -230,6 +270,27 @@ mod tests {
         assert_eq!(prices.cost(&usage("tiny"), "2025-12-31"), None);
         assert_eq!(prices.cost(&usage("tinyother"), "2026-12-31"), None);
         assert_eq!(Prices::default().cost(&usage("tiny"), "2026-12-31"), None);
+    }
+
+    #[test]
+    fn what_was_not_counted_is_not_known_unless_it_costs_nothing() {
+        let prices = "[[price]]\nllm = \"paid\"\nfrom = \"2026-01-01\"\ninput = 1\noutput = 4\n\
+             [[price]]\nllm = \"own\"\nfrom = \"2026-01-01\"\ninput = 0\noutput = 0";
+        let prices = Prices::from_toml(prices).unwrap();
+        let of = |llm: &str| {
+            let usage = Usage {
+                unmetered: 1,
+                ..usage(llm)
+            };
+            let total = |cost: Option<Cost>| cost.map(Cost::total);
+            (
+                total(prices.cost(&usage, "2026-06-01")),
+                total(prices.known_cost(&usage, "2026-06-01")),
+            )
+        };
+        assert_eq!(of("paid"), (None, Some(3.0)));
+        assert_eq!(of("own"), (Some(0.0), Some(0.0)));
+        assert_eq!(of("other"), (None, None));
     }
 
     #[test]

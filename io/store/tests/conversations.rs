@@ -106,8 +106,16 @@ async fn a_conversation_comes_back_whole() {
         ..Usage::default()
     };
     log.write("conv_a", Entry::Usage(usage.clone())).unwrap();
-    let note = Note {
+    let uncounted = Usage {
         number: 4,
+        llm: "tiny".to_owned(),
+        unmetered: 1,
+        ..Usage::default()
+    };
+    log.write("conv_a", Entry::Usage(uncounted.clone()))
+        .unwrap();
+    let note = Note {
+        number: 5,
         at: 7,
         text: "slow".to_owned(),
     };
@@ -135,7 +143,17 @@ async fn a_conversation_comes_back_whole() {
     assert_eq!(whole.turns.len(), 2);
     assert_eq!(whole.turns[0].score.as_deref(), Some("like"));
     assert_eq!(whole.turns[1].role, Role::User);
-    assert_eq!(whole.usage, [usage]);
+    assert_eq!(whole.usage, [usage, uncounted]);
+    let sum = Usage {
+        llm: "tiny".to_owned(),
+        input_tokens: 5,
+        unmetered: 1,
+        ..Usage::default()
+    };
+    assert_eq!(whole.summary.usage, [sum]);
+    let conversations = store.conversations();
+    let list = conversations.list(&Filter::default(), None, 1).await;
+    assert_eq!(list.unwrap()[0], whole.summary);
     assert_eq!(whole.notes, [note]);
     assert_eq!(store.jobs().open().await.unwrap(), 1);
     assert!(store.conversations().get("conv_x").await.unwrap().is_none());

@@ -77,6 +77,7 @@ impl Speech {
                 .ok_or_else(gone)??
             {
                 tts::Event::Chunk(chunk) => samples.extend(chunk.samples),
+                tts::Event::TookOver(_) => {}
                 tts::Event::Done => return Ok(samples),
             }
         }

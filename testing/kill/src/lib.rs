@@ -89,7 +89,8 @@ impl Chance {
 pub async fn run(options: &Options, mut tell: impl FnMut(&str)) -> anyhow::Result<Report> {
     let home = tempfile::tempdir().context("no folder to work in")?;
     let receiver = Receiver::start(options.seed).await?;
-    let client = elevenlabs::http::client().map_err(anyhow::Error::msg)?;
+    let client =
+        elevenlabs::http::client(&elevenlabs::Authorities::public()).map_err(anyhow::Error::msg)?;
     let mut chance = Chance::new(options.seed);
     let mut ledgers = Vec::new();
     let mut report = Report::default();

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     process::{cpu, resident},
-    report::House,
+    report::{House, Manner},
     speech::{Line, Repertoire, repertoire, sentences},
     wire::{Heard, Wire, text},
 };
@@ -41,10 +41,10 @@ pub struct Churn {
 ///
 /// # Errors
 /// When the server cannot be started or a conversation breaks.
-pub async fn churn(count: usize, core: Option<usize>) -> anyhow::Result<Churn> {
+pub async fn churn(count: usize, manner: Manner) -> anyhow::Result<Churn> {
     let sentences = sentences().await?;
     let lines = Line::ALL.map(|line| repertoire(line, &sentences));
-    let house = House::open(core).await?;
+    let house = House::open(manner).await?;
     batch(house.address, &lines, WARM_UP.min(count)).await?;
     let begun = cpu(house.pid)?;
     let mut readings = vec![(0.0, resident(house.pid)? as f64)];

@@ -19,6 +19,6 @@ mod wire;
 
 pub use churn::{Churn, churn};
 pub use process::{core_count, pin};
-pub use report::{Report, crowd};
+pub use report::{Manner, Report, crowd};
 pub use serve::serve;
 pub use speakers::{Speakers, speakers};

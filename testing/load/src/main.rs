@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Measures how many conversations one core holds.
 ///
@@ -35,11 +35,23 @@ struct Arguments {
     /// Leave both processes on whatever core there is. For tests.
     #[arg(long)]
     unpinned: bool,
+    /// What the server keeps of conversations.
+    #[arg(long, value_enum, default_value_t = Keep::Recordings)]
+    keep: Keep,
     /// Be the server, on this core if there is one.
     #[arg(long, hide = true)]
     serve: bool,
     #[arg(long, hide = true, requires = "serve")]
     core: Option<usize>,
+}
+
+/// What the server keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Keep {
+    /// Sound alone.
+    Recordings,
+    /// Sound, turns, times and journals, as `duologue serve` does.
+    Records,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -66,20 +78,30 @@ fn main() -> anyhow::Result<ExitCode> {
 /// `core` is the server's.
 async fn run(arguments: &Arguments, core: Option<usize>) -> anyhow::Result<ExitCode> {
     if arguments.serve {
-        load::serve().await?;
+        load::serve(arguments.keep == Keep::Records).await?;
         return Ok(ExitCode::SUCCESS);
     }
+    let manner = load::Manner {
+        core,
+        records: arguments.keep == Keep::Records,
+    };
     if let Some(people) = arguments.speakers {
         let figures = load::speakers(people, arguments.seconds).await?;
         show(arguments.json, &figures.to_json(), &figures);
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(count) = arguments.churn {
-        let figures = load::churn(count, core).await?;
+        let figures = load::churn(count, manner).await?;
         show(arguments.json, &figures.to_json(), &figures);
         return Ok(ExitCode::SUCCESS);
     }
-    let report = load::crowd(arguments.sessions, arguments.seconds, arguments.seed, core).await?;
+    let report = load::crowd(
+        arguments.sessions,
+        arguments.seconds,
+        arguments.seed,
+        manner,
+    )
+    .await?;
     show(arguments.json, &report.to_json(), &report);
     Ok(if report.is_void() && !arguments.unpinned {
         ExitCode::FAILURE

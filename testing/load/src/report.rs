@@ -61,6 +61,15 @@ pub struct Report {
     pub lasted: Duration,
 }
 
+/// How the server works.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// On this core. None (the default): wherever the system likes.
+    pub core: Option<usize>,
+    /// Whether it keeps turns, times and journals as `duologue serve` does. Default: recordings alone.
+    pub records: bool,
+}
+
 /// A server in a process of its own. It goes when this is dropped.
 pub(crate) struct House {
     child: Child,
@@ -69,13 +78,13 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// On this core, or wherever the system likes.
-    pub(crate) async fn open(core: Option<usize>) -> anyhow::Result<Self> {
+    pub(crate) async fn open(manner: Manner) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("where this program is")?;
         let mut command = Command::new(program);
         command
             .arg("--serve")
-            .args(core.map(|core| format!("--core={core}")))
+            .args(manner.core.map(|core| format!("--core={core}")))
+            .args(manner.records.then_some("--keep=records"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
@@ -113,14 +122,14 @@ pub async fn crowd(
     sessions: usize,
     seconds: u64,
     seed: u64,
-    core: Option<usize>,
+    manner: Manner,
 ) -> anyhow::Result<Report> {
     if sessions == 0 {
         bail!("there is nothing to measure without sessions");
     }
     let sentences = sentences().await?;
     let lines = Line::ALL.map(|line| repertoire(line, &sentences));
-    let house = House::open(core).await?;
+    let house = House::open(manner).await?;
     let empty = resident(house.pid)?;
     let begin = Instant::now();
     let measured = begin + ARRIVAL;

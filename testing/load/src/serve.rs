@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use agent::{Options, Providers, recording::Recordings};
+use agent::{NoRecorder, Options, Providers, Recorder, recording::Recordings};
 use anyhow::Context as _;
 use embedded::vad::Earshot;
 use providers::ProviderError;
 use server::{
-    Engine, Equipment, InProcess, Limits, Origin, Registry, Server, Settings, StoredAgent,
-    shelf::Nowhere,
+    Engine, Equipment, InProcess, Limits, Origin, RecordSettings, Records, Registry, Server,
+    Settings, StoredAgent, shelf::Nowhere,
 };
+use store::Store;
 use tokio::io::AsyncReadExt as _;
 
 use crate::{
@@ -40,15 +41,26 @@ fn agent(line: Line) -> anyhow::Result<StoredAgent> {
     StoredAgent::from_file(line.agent(), &text, Origin::Bundled).context("the agent")
 }
 
-/// Serves until the standard input closes. Prints its address first.
-pub async fn serve() -> anyhow::Result<()> {
+/// Serves until the standard input closes. Prints its address first. With `records` it keeps turns, times, journals and
+/// recordings as `duologue serve` does, else only recordings.
+pub async fn serve(records: bool) -> anyhow::Result<()> {
     let agents = Line::ALL
         .into_iter()
         .map(agent)
         .collect::<anyhow::Result<_>>()?;
     let registry = Registry::open(agents, None, Arc::new(Nowhere)).await?;
     let folder = tempfile::tempdir().context("a folder for recordings")?;
-    let recordings = Arc::new(Recordings::in_folder(folder.path())?);
+    let records = if records {
+        let store = Store::open(&folder.path().join("data")).await?;
+        Some(Records::open(store, RecordSettings::default()).await?)
+    } else {
+        None
+    };
+    let recorder: Arc<dyn Recorder> = match &records {
+        // They see to the recordings as well.
+        Some(_) => Arc::new(NoRecorder),
+        None => Arc::new(Recordings::in_folder(folder.path())?),
+    };
     let limits = Limits {
         conversations: 10_000,
         connections: 10_000,
@@ -56,7 +68,7 @@ pub async fn serve() -> anyhow::Result<()> {
         ..Limits::default()
     };
     let options = Options {
-        recorder: recordings,
+        recorder,
         ping_every: limits.ping,
         ..Options::default()
     };
@@ -66,14 +78,20 @@ pub async fn serve() -> anyhow::Result<()> {
         llm: Arc::new(Ready),
         tts: Arc::new(Hum::new()),
     };
-    let answerer =
+    let mut answerer =
         InProcess::new(Arc::new(Stage(providers)), BTreeMap::new(), &limits).with_options(options);
+    if let Some(records) = &records {
+        answerer = answerer.with_records(records.clone());
+    }
     let mut settings = Settings {
         limits,
         ..Settings::default()
     };
     settings.bind.set_port(0);
-    let server = Server::bind(settings, registry, Arc::new(answerer)).await?;
+    let mut server = Server::bind(settings, registry, Arc::new(answerer)).await?;
+    if let Some(records) = records {
+        server = server.with_records(records);
+    }
     println!("{}", server.address());
     server
         .run(async {

@@ -8,6 +8,7 @@ import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { buildSync } from "esbuild";
 import { chromium } from "playwright-core";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -100,22 +101,35 @@ export function shareOf(wanted, heard) {
   return found.length / Math.max(1, words(wanted).length);
 }
 
+// What a page's own build would make of it.
+const bundle = (file) => buildSync({
+  entryPoints: [join(here, file)], bundle: true, write: false, format: "iife", minify: true, jsx: "automatic", logLevel: "error",
+  define: { "process.env.NODE_ENV": '"production"' },
+}).outputFiles[0].contents;
+
 function servePage() {
+  const page = (name) => ["text/html", () => readFileSync(join(here, name))];
+  const script = (content) => ["text/javascript", content];
   const files = {
-    "/": [join(here, "page.html"), "text/html"],
-    "/client.js": [join(modules, "@elevenlabs/client/dist/lib.iife.js"), "text/javascript"],
+    "/": page("page.html"),
+    "/react": page("react.html"),
+    "/widget": page("widget.html"),
+    "/client.js": script(() => readFileSync(join(modules, "@elevenlabs/client/dist/lib.iife.js"))),
+    "/embed.js": script(() => readFileSync(join(modules, "@elevenlabs/convai-widget-embed/dist/index.js"))),
+    "/react.js": script(() => bundle("react.jsx")),
+    "/widget.js": script(() => bundle("widget.js")),
   };
   const server = createServer((request, response) => {
-    const file = files[request.url];
+    const file = files[new URL(request.url, "http://any").pathname];
     if (!file) return response.writeHead(404).end();
-    response.writeHead(200, { "content-type": file[1] });
-    response.end(readFileSync(file[0]));
+    response.writeHead(200, { "content-type": file[0] });
+    response.end(file[1]());
   });
   return new Promise((ready) => server.listen(0, "127.0.0.1", () => ready(server)));
 }
 
 // A browser with one page, closed by the test's end.
-export async function open(test, microphone) {
+export async function open(test, microphone, path = "/") {
   const server = await servePage();
   const sound = microphone ? [`--use-file-for-fake-audio-capture=${microphone}%noloop`] : [];
   const browser = await chromium.launch({
@@ -136,7 +150,7 @@ export async function open(test, microphone) {
       if (process.env.SDK_MESSAGES) appendFileSync(process.env.SDK_MESSAGES, `${payload}\n`);
     });
   });
-  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  await page.goto(`http://127.0.0.1:${server.address().port}${path}`);
   return {
     page,
     frames,

@@ -2,10 +2,13 @@
 
 import asyncio
 import base64
+import http.server
 import io
 import json
+import threading
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 import wave
 
@@ -134,6 +137,14 @@ class Speech(Case):
         self.assertEqual(self.client.voices.settings.get(self.voice).speed, 1.0)
         self.assertTrue(self.client.models.list()[0].can_do_text_to_speech)
 
+    def test_a_voice_has_a_sample(self):
+        voice = self.client.voices.get("rms")
+        with urllib.request.urlopen(voice.preview_url, timeout=house.PATIENCE) as answer:
+            self.assertEqual(answer.headers["content-type"], "audio/mpeg")
+            rate, channels, samples = house.unpack_mp3(answer.read())
+        self.assertEqual(channels, 1)
+        self.assertIn("hello i am", house.transcript(samples, rate))
+
 
 class Sockets(Case):
     """The SDK forces TLS on its speech socket, so these are the same messages over a socket of the library it uses."""
@@ -215,6 +226,68 @@ class Sockets(Case):
             self.assertGreater(house.share_of(TEXT, committed["text"]), 0.6, events)
             timed = next(data for kind, data in events if kind == "timed")
             self.assertEqual([word["text"] for word in timed["words"] if word["type"] == "word"], committed["text"].split())
+
+
+class AccountsVoices(unittest.TestCase):
+    """A server that was given the key of an account."""
+
+    def setUp(self):
+        self.account = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Account)
+        threading.Thread(target=self.account.serve_forever, daemon=True).start()
+        self.addCleanup(self.account.server_close)
+        self.addCleanup(self.account.shutdown)
+        url = f"http://127.0.0.1:{self.account.server_port}"
+        self.server = house.Server(ELEVENLABS_API_KEY="sk_account", ELEVENLABS_BASE_URL=url)
+        self.addCleanup(self.server.stop)
+
+    def test_its_voices_and_its_library_are_there_beside_our_own(self):
+        client = self.server.client()
+        every = [voice.voice_id for voice in client.voices.search(page_size=100).voices]
+        self.assertIn("rms", every)
+        self.assertEqual(every[-1], "v1")
+        found = client.voices.search(search="ann").voices
+        self.assertEqual([(voice.voice_id, voice.labels) for voice in found], [("v1", {"accent": "Welsh"})])
+        self.assertEqual(client.voices.get("v1").name, "Ann")
+        shared = client.voices.get_shared(search="sailor").voices[0]
+        self.assertEqual((shared.public_owner_id, shared.voice_id), ("o1", "s1"))
+        added = client.voices.share(public_user_id="o1", voice_id="s1", new_name="Mine")
+        self.assertEqual(added.voice_id, "v2")
+
+
+class Account(http.server.BaseHTTPRequestHandler):
+    """An account of one voice, with a library of one."""
+
+    OWN = {"voice_id": "v1", "name": "Ann", "category": "premade", "labels": {"accent": "Welsh"}}
+    SHARED = {"public_owner_id": "o1", "voice_id": "s1", "date_unix": 0, "name": "Sailor", "accent": "Welsh", "gender": "male",
+              "age": "old", "descriptive": "rough", "use_case": "narration", "category": "professional",
+              "usage_character_count_1y": 0, "usage_character_count_7d": 0, "play_api_usage_character_count_1y": 0,
+              "cloned_by_count": 0, "free_users_allowed": True, "live_moderation_enabled": False, "featured": False}
+
+    def answer(self):
+        path, _, query = self.path.partition("?")
+        fields = urllib.parse.parse_qs(query)
+        listed = {"voices": [self.OWN], "has_more": False, "total_count": 1}
+        answers = {
+            ("GET", "/v1/voices"): {"voices": [self.OWN]},
+            ("GET", "/v2/voices"): listed if fields.get("search", ["ann"]) == ["ann"] else {**listed, "voices": []},
+            ("GET", "/v1/voices/v1"): self.OWN,
+            ("GET", "/v1/shared-voices"): {"voices": [self.SHARED] if fields.get("search") == ["sailor"] else [], "has_more": False},
+            ("POST", "/v1/voices/add/o1/s1"): {"voice_id": "v2"},
+        }
+        right = self.headers.get("xi-api-key") == "sk_account" and (self.command, path) in answers
+        if self.command == "POST":
+            right = right and json.loads(self.rfile.read(int(self.headers["content-length"])))["new_name"] == "Mine"
+        body = json.dumps(answers[self.command, path] if right else {"detail": "wrong"}).encode()
+        self.send_response(200 if right else 400)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *_):
+        pass
 
 
 class Keys(Case):

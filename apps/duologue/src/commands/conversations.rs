@@ -1,5 +1,7 @@
 //! `duologue conversations`: what remains of conversations on this machine.
 
+mod costs;
+
 use std::{
     fs::{self, File},
     io::{BufReader, Write as _},
@@ -122,19 +124,21 @@ impl Desk<'_> {
 
     async fn list(&self, wanted: &ListConversations) -> Outcome<()> {
         let out = self.context.out;
+        let prices = records::prices(self.data)?;
         let count = self
             .each(wanted, async |line| {
                 out.line(format!(
-                    "{:<36} {} {:>5} s {:>3} turns  {:<11} {:<14} {}",
+                    "{:<36} {} {:>5} s {:>3} turns {:>8}  {:<11} {:<14} {}",
                     line.id,
                     day_and_time(line.started),
                     (line.duration + 500_000) / 1_000_000,
                     line.messages,
+                    costs::short(line, &prices),
                     line.status,
                     line.agent,
                     line.title.as_deref().unwrap_or_default(),
                 ))?;
-                let mut object = summary_view(line, true);
+                let mut object = summary_view(line, true, &prices);
                 object["type"] = "conversation".into();
                 out.object(&object)
             })
@@ -226,6 +230,10 @@ impl Desk<'_> {
                     ))?;
                 }
             }
+        }
+        let prices = records::prices(self.data)?;
+        for line in costs::lines(summary, &prices) {
+            out.line(line)?;
         }
         if let Some(path) = &whole.recording {
             out.line(format!("recording {}", path.display()))?;

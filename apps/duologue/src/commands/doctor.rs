@@ -14,7 +14,7 @@ use crate::{
     commands::finding::{Finding, State},
     problem::{Outcome, Problem},
     settings::Settings,
-    speech,
+    speech, trust,
 };
 
 /// How long an endpoint may take to answer.
@@ -102,11 +102,16 @@ fn agent_files(settings: &Settings) -> Finding {
     }
 }
 
+/// A setting is wrong.
+fn unusable(name: &str, problem: &Problem) -> Finding {
+    Finding::new(name, State::Bad, problem.what()).fix(problem.remedy())
+}
+
 /// Whether the llm that would be chosen answers.
 async fn llm(settings: &Settings) -> Vec<Finding> {
     let name = "llm";
     match brain::choose_llm(settings).await {
-        Err(problem) => vec![Finding::new(name, State::Bad, problem.what()).fix(problem.remedy())],
+        Err(problem) => vec![unusable(name, &problem)],
         Ok(LlmChoice::Scripted { because }) => {
             vec![
                 Finding::new(name, State::Note, format!("scripted: {because}")).fix(
@@ -115,7 +120,17 @@ async fn llm(settings: &Settings) -> Vec<Finding> {
             ]
         }
         Ok(LlmChoice::Remote(choice)) => {
-            match openai::models(&choice.base_url, choice.key.as_ref(), PATIENCE).await {
+            let authorities = match trust::authorities(settings) {
+                Ok(authorities) => authorities,
+                Err(problem) => return vec![unusable(name, &problem)],
+            };
+            let models = openai::models(
+                &choice.base_url,
+                choice.key.as_ref(),
+                PATIENCE,
+                &authorities,
+            );
+            match models.await {
                 Ok(models) if models.is_empty() || models.contains(&choice.model) => {
                     vec![Finding::new(name, State::Good, choice.shown())]
                 }

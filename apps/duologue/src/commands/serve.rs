@@ -10,14 +10,15 @@ use std::{
 
 use agent::{Providers, config::AgentFile};
 use embedded::{Engine, recogniser, script::Scripted, tools::Shelf};
-use providers::{ProviderError, asr::Asr, llm::Llm, openai::ChatCompletions, tool::Tool, tts::Tts};
+use providers::{ProviderError, asr::Asr, llm::Llm, tool::Tool, tts::Tts};
+use sdk::Account;
 use serde_json::json;
 use server::{
     BindError, Equipment, InProcess, Keys, Limits, Origin, Registry, Server, Speech, StoredAgent,
 };
 
 use crate::{
-    Context, abilities,
+    Context, abilities, account,
     brain::{self, LlmChoice},
     cli::Serve,
     problem::{Outcome, Problem, plain},
@@ -80,6 +81,7 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
             public_url: settings.get(keys::PUBLIC_URL).map(str::to_owned),
             limits,
             speech: Some(speech),
+            account: shown_account(settings, bind)?,
             abilities: Some(abilities),
         },
         registry,
@@ -179,17 +181,10 @@ impl Equip {
     fn new(settings: &Settings, llm: LlmChoice, data: PathBuf) -> Outcome<Self> {
         let llm: Option<Arc<dyn Llm>> = match llm {
             LlmChoice::Scripted { .. } => None,
-            LlmChoice::Remote(remote) => Some(Arc::new(ChatCompletions::new(
-                providers::openai::Settings {
-                    base_url: remote.base_url,
-                    key: remote.key,
-                    model: remote.model,
-                    ..providers::openai::Settings::default()
-                },
-            )?)),
+            LlmChoice::Remote(remote) => Some(remote.llm(settings)?),
         };
         Ok(Self {
-            vendors: Vendors::of(settings),
+            vendors: Vendors::of(settings)?,
             speech: Engine::new(speech::paths(settings), &recogniser::Settings::default()),
             llm,
             data,
@@ -276,14 +271,15 @@ impl Equip {
     /// Made once for all conversations that want the same, for they remember who failed.
     fn ears_and_voice(&self, wanted: &Wanted) -> Result<EarsAndVoice, ProviderError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = made
-            .iter()
-            .find(|(known, ..)| known.asr == wanted.asr && known.tts == wanted.tts);
+        let known = made.iter().find(|(known, ..)| {
+            let voices = (&known.tts, known.no_last_voice);
+            known.asr == wanted.asr && voices == (&wanted.tts, wanted.no_last_voice)
+        });
         if let Some((_, asr, tts)) = known {
             return Ok((Arc::clone(asr), Arc::clone(tts)));
         }
         let asr = self.vendors.asr(&self.speech, &wanted.asr)?;
-        let tts = self.vendors.tts(&self.speech, &wanted.tts)?;
+        let tts = self.vendors.speaker(&self.speech, wanted)?;
         if made.len() >= MOST_MADE {
             made.clear();
         }
@@ -348,6 +344,27 @@ fn address(settings: &Settings, keys: Option<&Keys>) -> Outcome<SocketAddr> {
     };
     let port = number(settings, keys::PORT)?.unwrap_or(8000);
     Ok(SocketAddr::new(host, port))
+}
+
+/// The account whose voices are shown beside our own: none where there is no key, or where it would be this server itself.
+fn shown_account(settings: &Settings, bind: SocketAddr) -> Outcome<Option<Account>> {
+    if settings.get(keys::ELEVENLABS_API_KEY).is_none() {
+        return Ok(None);
+    }
+    let account = account::of(settings)?;
+    let url = account.url("");
+    let host = url.host_str().unwrap_or_default();
+    let is_here = host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip == bind.ip());
+    let public = settings.get(keys::PUBLIC_URL).unwrap_or_default();
+    let is_public = public
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.trim_end_matches('/') == account::host(&account));
+    let is_this = is_public || is_here && url.port_or_known_default() == Some(bind.port());
+    Ok((!is_this).then_some(account))
 }
 
 fn limits(settings: &Settings) -> Outcome<Limits> {

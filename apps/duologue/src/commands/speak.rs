@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, arguments: &Speak) -> Outcome<()> {
         .iter()
         .map(|name| Named::parse(name))
         .collect();
-    let voice = Vendors::of(&context.settings).tts(&engine, &names)?;
+    let voice = Vendors::of(&context.settings)?.tts(&engine, &names)?;
     let path = &arguments.output;
     // The first sound is made before the file is: a voice that is missing must not leave an empty file.
     let mut wav = None;

@@ -53,7 +53,7 @@ pub(crate) async fn run(context: &Context, arguments: &Transcribe) -> Outcome<()
         .iter()
         .map(|name| Named::parse(name))
         .collect();
-    let asr = Vendors::of(&context.settings).asr(&engine, &names)?;
+    let asr = Vendors::of(&context.settings)?.asr(&engine, &names)?;
     // This vendor ends sessions that are faster than speech.
     let in_time = names.iter().any(|named| named.name == "assemblyai");
     let mut session = asr.start(asr::Options {

@@ -113,7 +113,7 @@ keys! {
     CA_FILE = Key {
         name: "DUOLOGUE_CA_FILE",
         also: &["SSL_CERT_FILE"],
-        meaning: "PEM file of authorities that ElevenLabs' or a server's certificate may come from, besides the public ones",
+        meaning: "PEM file of authorities that certificates may come from, besides the public ones: of ElevenLabs, servers, vendors, webhooks and tools",
         ..PLAIN
     };
     OPENAI_API_KEY = Key {

@@ -189,8 +189,10 @@ impl Recorder for Writer {
                 "is_error": is_error, "took_ms": took.as_secs_f64() * 1_000.0,
             }),
             Fact::Usage { llm, usage } => json!({
-                "type": "usage", "llm": llm, "input_tokens": usage.input_tokens,
-                "cached_tokens": usage.cached_tokens, "output_tokens": usage.output_tokens,
+                "type": "usage", "llm": llm,
+                "input_tokens": usage.map(|usage| usage.input_tokens),
+                "cached_tokens": usage.map(|usage| usage.cached_tokens),
+                "output_tokens": usage.map(|usage| usage.output_tokens),
             }),
             Fact::Latency { event, stages } => {
                 json!({ "type": "latency", "event_id": event, "stages": stages })

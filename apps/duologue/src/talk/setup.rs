@@ -17,7 +17,7 @@ use protocol::agents::{
     Initiation, Language, PromptOverride, TtsOverride,
     client::{Abilities, Settings as ClientSettings},
 };
-use providers::{llm::Llm, openai::ChatCompletions, tts::Tts as _};
+use providers::{llm::Llm, tts::Tts as _};
 use server::Equipment;
 
 use super::{remote, view::Shown};
@@ -68,6 +68,8 @@ pub(crate) struct Prepared {
     pub(crate) voice: FliteVoice,
     /// Finds the agents to whom this one hands over.
     pub(crate) transfer: Option<agent::Resolver>,
+    /// Whether it goes as fast as it can.
+    pub(crate) fast: bool,
 }
 
 /// Chooses and checks.
@@ -83,23 +85,20 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
             .fix("leave --continue out, or name a server with --server URL"));
     }
     let (entry, note) = choose_agent(settings)?;
-    let mut file = agents::load(&entry)?;
-    let here = Here::open(settings, &file.config).await?.map(Arc::new);
-    if let Some(here) = &here {
-        file.config = here.complete(&entry.id, file.config)?;
-    }
+    let (mut file, here) = open(settings, arguments, &entry).await?;
     let llm_choice = brain::choose_llm(settings).await?;
     let paths = speech::paths(settings);
+    let wanted = wanted(&file, arguments)?;
+    let fast = arguments.pace == Pace::Fast && wanted.live_ears().is_none();
     let engine = Engine::new(
         paths.clone(),
         &recogniser::Settings {
             // Without a clock that waits for nobody there is time to hear everything twice.
-            repeatable: arguments.pace == Pace::Fast,
+            repeatable: fast,
             ..recogniser::Settings::default()
         },
     );
-    let wanted = wanted(&file, arguments)?;
-    let vendors = Vendors::of(settings);
+    let vendors = Vendors::of(settings)?;
     if !arguments.text
         && wanted.needs_embedded()
         && let Some(problem) = engine.check().into_iter().find_map(|part| part.problem)
@@ -107,20 +106,15 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         return Err(Problem::from(problem));
     }
     let voice = FliteVoice::new(paths);
-    let mut choices = vec![
-        Shown::Choice {
-            name: "brain",
-            value: brain,
-        },
-        Shown::Choice {
-            name: "llm",
-            value: own_llm(&file.config).unwrap_or_else(|| llm_choice.shown()),
-        },
-        Shown::Choice {
-            name: "agent",
-            value: describe(&entry, &file),
-        },
-    ];
+    let own_llm = own_llm(&file.config).unwrap_or_else(|| llm_choice.shown());
+    let mut choices = Vec::from(
+        [
+            ("brain", brain),
+            ("llm", own_llm),
+            ("agent", describe(&entry, &file)),
+        ]
+        .map(|(name, value)| Shown::Choice { name, value }),
+    );
     choices.extend(note.map(Shown::Notice));
     choices.extend(ears_and_voice(&wanted, arguments));
     if !wanted.tts.is_empty() {
@@ -140,13 +134,13 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
     let by_script = wanted.llm.is_empty() && matches!(llm_choice, LlmChoice::Scripted { .. });
     let llm = match llm_choice {
         LlmChoice::Scripted { .. } => Arc::clone(&scripted),
-        LlmChoice::Remote(remote) => remote_llm(remote)?,
+        LlmChoice::Remote(remote) => remote.llm(settings)?,
     };
     let providers = Providers {
         vad: engine.vad(),
         asr: vendors.asr(&engine, &wanted.asr)?,
         llm: vendors.llm(&wanted.llm, &scripted, &llm)?,
-        tts: vendors.tts(&engine, &wanted.tts)?,
+        tts: vendors.speaker(&engine, &wanted)?,
     };
     let given = Equipment {
         providers: providers.clone(),
@@ -157,7 +151,13 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         None => given,
     };
     Ok(Prepared {
-        transfer: Some(colleagues(settings.clone(), providers, by_script, here)),
+        transfer: Some(colleagues(
+            settings.clone(),
+            providers,
+            by_script,
+            arguments.llm.is_some(),
+            here,
+        )),
         answerer: Answerer::Here(Box::new(Agent::new(
             entry.id,
             file.config,
@@ -167,7 +167,25 @@ pub(crate) async fn prepare(context: &Context, arguments: &Talk) -> Outcome<Prep
         settings: client_settings(settings, arguments)?,
         choices,
         voice,
+        fast,
     })
+}
+
+/// The agent's file, and what it needs of this machine beyond that.
+async fn open(
+    settings: &Settings,
+    arguments: &Talk,
+    entry: &agents::Entry,
+) -> Outcome<(AgentFile, Option<Arc<Here>>)> {
+    let mut file = agents::load(entry)?;
+    if arguments.llm.is_some() {
+        drop_own_llm(&mut file.config);
+    }
+    let here = Here::open(settings, &file.config).await?.map(Arc::new);
+    if let Some(here) = &here {
+        file.config = here.complete(&entry.id, file.config)?;
+    }
+    Ok((file, here))
 }
 
 /// Who hears, thinks and speaks: whom the flags name, else whom the agent does.
@@ -180,6 +198,9 @@ fn wanted(file: &AgentFile, arguments: &Talk) -> Outcome<Wanted> {
         if !named.is_empty() {
             *list = named.iter().map(|name| Named::parse(name)).collect();
         }
+    }
+    if arguments.llm.is_some() {
+        wanted.llm.clear();
     }
     Ok(wanted)
 }
@@ -196,36 +217,39 @@ fn ears_and_voice(wanted: &Wanted, arguments: &Talk) -> Vec<Shown> {
             value: format!("{} ({because})", Wanted::shown(list)),
         })
     };
+    let live_ears = wanted
+        .live_ears()
+        .filter(|_| arguments.pace == Pace::Fast && !arguments.text);
+    let slower = live_ears.map(|name| {
+        Shown::Notice(format!(
+            "{name} hears no faster than people speak, so this takes its time"
+        ))
+    });
     [
         shown("ears", &wanted.asr, "--asr", &arguments.asr),
         shown("voice", &wanted.tts, "--tts", &arguments.tts),
+        slower,
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-fn remote_llm(remote: Remote) -> Outcome<Arc<dyn Llm>> {
-    Ok(Arc::new(ChatCompletions::new(
-        providers::openai::Settings {
-            base_url: remote.base_url,
-            key: remote.key,
-            model: remote.model,
-            ..providers::openai::Settings::default()
-        },
-    )?))
-}
-
-/// Agents by name, as `--agent` finds them, with the same ears and voice; each with its own script where scripts answer.
+/// Agents by name, as `--agent` finds them, with the same ears and voice; each with its own script where scripts answer, and
+/// without its own llm where the caller named another.
 fn colleagues(
     settings: Settings,
     providers: Providers,
     by_script: bool,
+    other_llm: bool,
     here: Option<Arc<Here>>,
 ) -> agent::Resolver {
     Arc::new(move |id| {
         let entry = agents::find(&settings, id).ok()?;
-        let file = agents::load(&entry).ok()?;
+        let mut file = agents::load(&entry).ok()?;
+        if other_llm {
+            drop_own_llm(&mut file.config);
+        }
         let script = embedded::script::Scripted::from_toml(&file.text).ok()?;
         let shelf = Shelf::open(script.variables(), None).ok()?;
         let tools = shelf.named(&script.tools());
@@ -269,6 +293,7 @@ fn elsewhere(settings: &Settings, arguments: &Talk, remote: remote::Remote) -> O
     ];
     Ok(Prepared {
         transfer: None,
+        fast: false,
         answerer: Answerer::There(Box::new(remote)),
         settings: client_settings(settings, arguments)?,
         choices,
@@ -327,6 +352,13 @@ fn describe(entry: &agents::Entry, file: &AgentFile) -> String {
     } else {
         format!("{}, {name} ({place})", entry.id)
     }
+}
+
+/// `--llm` wins over what the agent brings along.
+fn drop_own_llm(config: &mut Config) {
+    let prompt = &mut config.view.conversation_config.agent.prompt;
+    prompt.llm = None;
+    prompt.custom_llm = None;
 }
 
 /// The agent's own llm as people read it, if it has one.

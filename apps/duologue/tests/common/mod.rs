@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+pub(crate) mod faulty;
 pub(crate) mod line;
 pub(crate) mod server;
 pub(crate) mod terminal;
@@ -91,8 +92,18 @@ impl Bench {
 
     /// Runs with this on standard input.
     pub(crate) fn feed(&self, arguments: &str, input: &[u8]) -> Done {
+        self.feed_with(arguments, input, &[])
+    }
+
+    pub(crate) fn feed_with(
+        &self,
+        arguments: &str,
+        input: &[u8],
+        environment: &[(&str, &str)],
+    ) -> Done {
         let mut child = self
             .command(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();

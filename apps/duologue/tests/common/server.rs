@@ -22,6 +22,11 @@ pub(crate) struct Server {
 impl Server {
     /// Serves these agents beside the bundled ones.
     pub(crate) fn new(agents: &[(&str, &str)]) -> Self {
+        Self::with(agents, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn with(agents: &[(&str, &str)], environment: &[(&str, &str)]) -> Self {
         let bench = Bench::new();
         for (name, text) in agents {
             bench.file(&format!("agents/{name}.toml"), text);
@@ -30,6 +35,7 @@ impl Server {
         let mut child = command
             .env("API_KEYS", KEY)
             .env("HOST", "127.0.0.1")
+            .envs(environment.iter().copied())
             .spawn()
             .unwrap();
         let mut line = String::new();

@@ -1,7 +1,7 @@
 //! A web server of the tests' own, for whatever the program calls, and a client for whatever it serves.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -38,6 +38,21 @@ pub(crate) struct Web {
 
 impl Web {
     pub(crate) fn start(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+        Self::serve(move |request, socket| {
+            let (status, kind, body) = answer(request);
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            socket.write_all(head.as_bytes())?;
+            socket.write_all(&body)
+        })
+    }
+
+    /// A server that may answer as badly as it likes: what `answer` writes is all that comes, and then the connection closes.
+    pub(crate) fn serve(
+        answer: impl Fn(&Asked, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let web = Self {
             address: listener.local_addr().unwrap().to_string(),
@@ -50,13 +65,7 @@ impl Web {
                 thread::spawn(move || {
                     let request = read(&mut socket)?;
                     asked.lock().unwrap().push(request.clone());
-                    let (status, kind, body) = answer(&request);
-                    let head = format!(
-                        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                        body.len()
-                    );
-                    socket.write_all(head.as_bytes()).ok()?;
-                    socket.write_all(&body).ok()
+                    answer(&request, &mut socket).ok()
                 });
             }
         });
@@ -100,9 +109,21 @@ fn read(socket: &mut TcpStream) -> Option<Asked> {
 
 /// Sends JSON to a server of this machine and reads the JSON that it answers.
 pub(crate) fn send(url: &str, method: &str, path: &str, key: &str, body: &Value) -> Value {
+    let (status, body) = exchange(url, method, path, key, &body.to_string());
+    assert_eq!(status / 100, 2, "{}", String::from_utf8_lossy(&body));
+    serde_json::from_slice(&body).unwrap()
+}
+
+/// Asks a server of this machine for something, and reads the status and the body that it answers.
+pub(crate) fn exchange(
+    url: &str,
+    method: &str,
+    path: &str,
+    key: &str,
+    body: &str,
+) -> (u16, Vec<u8>) {
     let address = url.trim_start_matches("http://");
     let mut socket = TcpStream::connect(address).unwrap();
-    let body = body.to_string();
     write!(
         socket,
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nxi-api-key: {key}\r\ncontent-type: application/json\r\n\
@@ -110,9 +131,11 @@ pub(crate) fn send(url: &str, method: &str, path: &str, key: &str, body: &Value)
         body.len()
     )
     .unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 20"), "{answer}");
-    serde_json::from_str(body).unwrap()
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let body = answer.split_off(end.unwrap() + 4);
+    let head = String::from_utf8_lossy(&answer);
+    let status = head.split(' ').nth(1).unwrap();
+    (status.parse().unwrap(), body)
 }

@@ -14,7 +14,11 @@ use providers::{
 use tokio::time::Instant;
 use turn::{Input, Origin, ReplyId};
 
-use super::{Session, voice::Voice};
+use super::{
+    Session,
+    meter::{Meter, is_count},
+    voice::Voice,
+};
 use crate::{context, expected_kind, keypad::Keys, record::Fact, variables};
 
 /// Said in place of an answer that could not be made.
@@ -45,6 +49,8 @@ pub(super) struct Reply {
     pub(super) adopted: bool,
     pub(super) text: String,
     pub(super) llm: Option<llm::Generation>,
+    /// What the llm takes. None: it was not asked.
+    pub(super) meter: Option<Meter>,
     /// What the llm was asked, while it may be asked once more.
     again: Option<(Origin, Option<String>)>,
     asked: Instant,
@@ -77,6 +83,7 @@ impl Reply {
             adopted,
             text: String::new(),
             llm: None,
+            meter: None,
             again: None,
             asked: Instant::now(),
             patience,
@@ -125,7 +132,7 @@ impl Session {
         };
         if own_words.is_none() {
             let request = self.request(id, &origin, speculative.clone());
-            reply.llm = Some(self.inner.providers.llm.generate(request));
+            self.ask(&mut reply, request);
             reply.again = Some((origin, speculative));
         }
         self.replies.insert(id, reply);
@@ -135,6 +142,12 @@ impl Session {
             }
             self.complete(id).await;
         }
+    }
+
+    fn ask(&self, reply: &mut Reply, request: Request) {
+        let llm = &self.inner.providers.llm;
+        reply.meter = Some(Meter::new(&**llm));
+        reply.llm = Some(llm.generate(request));
     }
 
     /// What is said to somebody who was not heard. Where there is no recogniser left, these are the last words.
@@ -226,6 +239,9 @@ impl Session {
         if matches!(event, Some(Ok(llm::Event::Text(_) | llm::Event::Call(_)))) {
             reply.first_token.get_or_insert(now);
         }
+        if let (Some(meter), Some(Ok(event))) = (&mut reply.meter, &event) {
+            meter.note(event);
+        }
         if !matches!(
             event,
             Some(Ok(llm::Event::Reasoning(_) | llm::Event::Usage(_)))
@@ -264,12 +280,13 @@ impl Session {
                     hearing.expected = expected;
                 }
             }
-            Some(Ok(llm::Event::Usage(usage))) => self.on_usage(usage).await,
+            Some(Ok(llm::Event::Usage(usage))) => self.on_usage(id, usage).await,
             Some(Ok(llm::Event::Done)) => {
                 self.llm_failures = 0;
                 self.complete(id).await;
             }
             Some(Ok(llm::Event::Reasoning(text))) => self.on_reasoning(id, text).await,
+            Some(Ok(llm::Event::By(author))) => self.goes_on_by(id, author),
             Some(Ok(_)) => {}
             Some(Err(error)) => self.llm_failed(id, &error).await,
             None => {
@@ -282,13 +299,24 @@ impl Session {
         }
     }
 
-    async fn on_usage(&mut self, usage: llm::Usage) {
+    async fn on_usage(&mut self, id: ReplyId, usage: llm::Usage) {
+        let meter = self.replies.get(&id).and_then(|reply| reply.meter.as_ref());
+        let Some(llm) = meter.map(|meter| meter.llm().to_owned()) else {
+            return;
+        };
+        if !is_count(&usage) {
+            return;
+        }
         self.summary.input_tokens += usage.input_tokens;
         self.summary.output_tokens += usage.output_tokens;
-        let llm = self.inner.providers.llm.name().to_owned();
-        self.options
-            .recorder
-            .record(&self.id, self.clock.now(), Fact::Usage { llm: &llm, usage });
+        self.options.recorder.record(
+            &self.id,
+            self.clock.now(),
+            Fact::Usage {
+                llm: &llm,
+                usage: Some(usage),
+            },
+        );
         let event = ContextUsage {
             event_id: self.next_event(),
             model: llm,
@@ -318,10 +346,10 @@ impl Session {
 
     /// The reply's text is complete.
     pub(super) async fn complete(&mut self, id: ReplyId) {
+        self.hang_up(id);
         let Some(reply) = self.replies.get_mut(&id) else {
             return;
         };
-        reply.llm = None;
         reply.written = true;
         if reply.adopted {
             self.on_written(id).await;
@@ -416,10 +444,10 @@ impl Session {
         self.llm_failures += 1;
         self.warn(&format!("the llm failed: {error}"));
         let fatal = !error.is_transient() || self.llm_failures >= MOST_LLM_FAILURES;
+        self.hang_up(id);
         let Some(reply) = self.replies.get_mut(&id) else {
             return;
         };
-        reply.llm = None;
         let broke_off = !reply.text.trim().is_empty();
         if !reply.adopted || reply.called {
             reply.written = true;
@@ -469,17 +497,19 @@ impl Session {
         self.warn(&format!("the llm failed and is asked once more: {error}"));
         let request = self.request(id, &origin, speculative);
         let patience = self.provider_deadline();
-        if let Some(reply) = self.replies.get_mut(&id) {
-            reply.llm = Some(self.inner.providers.llm.generate(request));
+        self.hang_up(id);
+        if let Some(mut reply) = self.replies.remove(&id) {
+            self.ask(&mut reply, request);
             reply.patience = patience;
+            self.replies.insert(id, reply);
         }
         true
     }
 
     /// Stops the work on a reply.
     pub(super) fn forget_reply(&mut self, id: ReplyId) {
+        self.hang_up(id);
         if let Some(reply) = self.replies.get_mut(&id) {
-            reply.llm = None;
             reply.voice = None;
             if !reply.adopted {
                 self.replies.remove(&id);

@@ -22,6 +22,21 @@ const UNALIGNED_AFTER: Duration = Duration::from_millis(500);
 const RECORDED: SampleRate = SampleRate::HZ_16000;
 /// A voice may be silent so long before the caller at least reads what it was to say.
 const UNEXPLAINED: Duration = Duration::from_secs(3);
+/// What another voice says first that has to take the place of the agent's own.
+const VOICE_FAILED: &str = "I am sorry, my usual voice has failed. I go on with this one.";
+/// The same where it cannot say the rest.
+const MUTE: &str = "I am sorry, my voice has failed, and this one does not speak your language. Please try again later.";
+/// The llm is told once, under this name.
+const NOTE: &str = "duologue_voice";
+
+/// What is known of a voice that speaks as a last resort.
+#[derive(Default)]
+pub(super) struct StandIn {
+    /// The caller has heard why.
+    excused: bool,
+    /// The client was told.
+    told: bool,
+}
 
 /// A reply being spoken.
 pub(super) struct Voice {
@@ -34,6 +49,8 @@ pub(super) struct Voice {
     pub(super) patience: Instant,
     /// When its silence is explained by telling the text. None: it was heard, or the text was told.
     pub(super) explain: Option<Instant>,
+    /// What sounds is the explanation of a voice that cannot say the rest.
+    gives_up: bool,
     sound: Option<Sound>,
 }
 
@@ -73,7 +90,11 @@ impl Sound {
 
     fn take(&mut self, chunk: &tts::Chunk) -> (Vec<i16>, Vec<i16>) {
         self.aligns |= !chunk.alignment.is_empty();
-        for piece in &chunk.alignment {
+        for piece in chunk
+            .alignment
+            .iter()
+            .filter(|piece| !piece.text.is_empty())
+        {
             self.texts.push_back(AlignedText {
                 text: piece.text.clone(),
                 start: self.taken + piece.start,
@@ -130,11 +151,17 @@ impl Session {
                 speed: self.plan.speed,
                 rate: self.plan.output_format.1.rate(),
                 language: self.plan.language.clone(),
+                // Once is enough: the caller knows the voice by then.
+                excuse: (!self.stand_in.excused).then(|| tts::Excuse {
+                    goes_on: VOICE_FAILED.to_owned(),
+                    gives_up: MUTE.to_owned(),
+                }),
             }),
             waiting: VecDeque::new(),
             ended: false,
             patience,
             explain: Some(Instant::now() + UNEXPLAINED),
+            gives_up: false,
             sound: None,
         });
         voice.waiting.push_back(tts::Input::Text(text));
@@ -230,12 +257,18 @@ impl Session {
             Some(Ok(tts::Event::Chunk(chunk))) => {
                 reply.first_sound.get_or_insert(now);
                 voice.explain = None;
-                self.voice_failures = 0;
+                if !voice.gives_up {
+                    self.voice_failures = 0;
+                }
                 let sound = voice
                     .sound
                     .get_or_insert_with(|| Sound::new(chunk.rate, rate));
                 let (edge, recorded) = sound.take(&chunk);
                 self.pass_on(id, &edge, &recorded, false);
+            }
+            Some(Ok(tts::Event::TookOver(news))) => {
+                voice.gives_up = news.gives_up;
+                self.voice_taken_over(&news).await;
             }
             Some(Ok(tts::Event::Done)) => {
                 let rest = voice.sound.as_mut().map(Sound::flush);
@@ -300,15 +333,48 @@ impl Session {
         }
     }
 
+    /// Another voice speaks in the place of the agent's own. Of a last resort the client is told as well, once.
+    async fn voice_taken_over(&mut self, news: &tts::TookOver) {
+        if news.excused {
+            self.stand_in.excused = true;
+            let note =
+                "The agent's usual voice has failed. The user has heard an apology for that.";
+            self.context.note(Some(NOTE.to_owned()), note.to_owned());
+        }
+        if news.gives_up {
+            // The failure follows, and is told then.
+            return;
+        }
+        let text = format!("the voice failed: {}; {} goes on", news.because, news.by);
+        self.warn(&text);
+        if !news.last_resort || std::mem::replace(&mut self.stand_in.told, true) {
+            return;
+        }
+        self.send(ServerEvent::Error {
+            error_event: ErrorEvent::new(ErrorType::TtsCascadeError, text),
+        })
+        .await;
+    }
+
     pub(super) async fn voice_failed(&mut self, id: ReplyId, error: &ProviderError) {
         self.voice_failures += 1;
         self.warn(&format!("the voice failed: {error}"));
-        if let Some(reply) = self.replies.get_mut(&id) {
-            reply.voice = None;
+        let mut sounds = false;
+        if let Some(reply) = self.replies.get_mut(&id)
+            && let Some(voice) = reply.voice.take()
+        {
+            sounds = voice.sound.is_some();
         }
         if !error.is_transient() || self.voice_failures >= MOST_VOICE_FAILURES {
-            // There is no voice to say it with.
             self.announce(id).await;
+            if sounds {
+                // What was said, an explanation perhaps, is heard before the end.
+                self.fatal
+                    .get_or_insert((ErrorType::TtsCascadeError, error.to_string()));
+                self.tell(Input::AgentEnds { reply: id });
+                return self.tell(Input::SpeechFailed { reply: id });
+            }
+            // There is no voice to say it with.
             return self
                 .fail(ErrorType::TtsCascadeError, error.to_string())
                 .await;

@@ -10,7 +10,7 @@ use tokio::{
 use super::{Health, hung_up, nobody};
 use crate::{
     ProviderError,
-    llm::{Event, Generation, Llm, Request},
+    llm::{Author, Event, Generation, Llm, Request},
 };
 
 /// Whoever asked and goes away after so much silence has given the llm up; before, they have changed their mind.
@@ -56,6 +56,10 @@ impl Llm for LlmCascade {
         self.inner.llms.first().map_or("nobody", |llm| llm.name())
     }
 
+    fn is_free(&self) -> bool {
+        self.inner.llms.iter().all(|llm| llm.is_free())
+    }
+
     fn generate(&self, request: Request) -> Generation {
         let (sender, receiver) = mpsc::channel(64);
         let inner = Arc::clone(&self.inner);
@@ -77,7 +81,9 @@ impl Inner {
             };
             let generation = llm.generate(request.clone());
             if order.peek().is_none() {
-                self.rest(sender, index, generation).await;
+                if self.introduce(sender, index).await {
+                    self.rest(sender, index, generation).await;
+                }
                 return;
             }
             let Err(error) = self.first(sender, index, generation).await else {
@@ -88,7 +94,16 @@ impl Inner {
         }
     }
 
-    /// The reply of one that others stand behind. An error: nothing of it was passed on.
+    /// Says whose the following is. False: nobody listens any more.
+    async fn introduce(&self, sender: &Sender, index: usize) -> bool {
+        let Some(llm) = self.llms.get(index) else {
+            return false;
+        };
+        let author = Event::By(Author::of(&**llm));
+        sender.send(Ok(author)).await.is_ok()
+    }
+
+    /// The reply of one that others stand behind. An error: nothing of it was passed on but what it took.
     async fn first(
         &self,
         sender: &Sender,
@@ -105,32 +120,50 @@ impl Inner {
                 () = sender.closed() => return Ok(()),
                 next = timeout_at(until, events.recv()) => next,
             };
-            let event = next.map_err(|_| ProviderError::TimedOut {
-                provider: name.clone(),
-                after: self.patience,
-            })?;
+            let event = next.unwrap_or_else(|_| {
+                Some(Err(ProviderError::TimedOut {
+                    provider: name.clone(),
+                    after: self.patience,
+                }))
+            });
             let begins = matches!(event, Some(Ok(Event::Text(_) | Event::Call(_))));
-            match event {
-                Some(Ok(Event::Done)) | None => {
-                    return Err(ProviderError::Failed {
-                        provider: name,
-                        reason: "it said nothing".to_owned(),
-                    });
-                }
-                Some(Err(error)) => return Err(error),
-                Some(Ok(Event::Reasoning(_))) => {}
-                Some(Ok(event)) => held.push(event),
-            }
-            if begins {
-                for event in held {
-                    if sender.send(Ok(event)).await.is_err() {
-                        return Ok(());
+            let failure = match event {
+                Some(Ok(Event::Done)) | None => ProviderError::Failed {
+                    provider: name.clone(),
+                    reason: "it said nothing".to_owned(),
+                },
+                Some(Err(error)) => error,
+                Some(Ok(event)) => {
+                    held.push(event);
+                    if begins {
+                        break;
                     }
+                    continue;
                 }
-                self.rest(sender, index, events).await;
-                return Ok(());
+            };
+            let spent = spent(held);
+            if !spent.is_empty() {
+                self.pass_on(sender, index, spent).await;
+            }
+            return Err(failure);
+        }
+        if self.pass_on(sender, index, held).await {
+            self.rest(sender, index, events).await;
+        }
+        Ok(())
+    }
+
+    /// Passes on what was held back, with the name of its author. False: nobody listens any more.
+    async fn pass_on(&self, sender: &Sender, index: usize, held: Vec<Event>) -> bool {
+        if !self.introduce(sender, index).await {
+            return false;
+        }
+        for event in held {
+            if sender.send(Ok(event)).await.is_err() {
+                return false;
             }
         }
+        true
     }
 
     async fn rest(&self, sender: &Sender, index: usize, mut events: Generation) {
@@ -167,6 +200,17 @@ impl Inner {
             .get(index)
             .map_or_else(String::new, |llm| llm.name().to_owned())
     }
+}
+
+/// What is to be told of an llm that has failed without a word: what it took, and that it thought, but not what.
+fn spent(mut events: Vec<Event>) -> Vec<Event> {
+    events.retain(|event| matches!(event, Event::By(_) | Event::Usage(_) | Event::Reasoning(_)));
+    for event in &mut events {
+        if let Event::Reasoning(text) = event {
+            text.clear();
+        }
+    }
+    events
 }
 
 #[cfg(test)]
@@ -224,6 +268,8 @@ mod tests {
             said.push(match event {
                 Ok(Event::Text(text)) => text,
                 Ok(Event::Usage(_)) => "usage".to_owned(),
+                Ok(Event::By(author)) => format!("by {}", author.name),
+                Ok(Event::Reasoning(text)) => format!("thinks {text}"),
                 Ok(_) => "done".to_owned(),
                 Err(_) => "error".to_owned(),
             });
@@ -237,40 +283,68 @@ mod tests {
         let reply = vec![Ok(usage), Ok(text("one")), Ok(text("two")), Ok(Event::Done)];
         assert_eq!(
             said(&cascade(reply, false)).await,
-            ["usage", "one", "two", "done"]
+            ["by first", "usage", "one", "two", "done"]
         );
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_error_or_silence_before_the_first_word_asks_the_next() {
-        let thinks = Ok(Event::Reasoning("Let me see.".to_owned()));
-        let usage = Ok(Event::Usage(Usage::default()));
         for (events, hangs) in [
             (vec![failed()], false),
             (vec![], false),
             (vec![], true),
             (vec![Ok(Event::Done)], false),
-            (vec![thinks.clone(), usage.clone(), failed()], false),
-            (vec![thinks, usage], true),
         ] {
             let cascade = cascade(events.clone(), hangs);
-            assert_eq!(said(&cascade).await, ["backup", "done"], "{events:?}");
+            let wanted = ["by backup", "backup", "done"];
+            assert_eq!(said(&cascade).await, wanted, "{events:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_one_used_before_it_failed_stays_its_own() {
+        let thinks = Ok(Event::Reasoning("Let me see.".to_owned()));
+        let usage = Ok(Event::Usage(Usage::default()));
+        for (events, hangs, told) in [
+            (vec![usage.clone(), Ok(Event::Done)], false, vec!["usage"]),
+            (
+                vec![thinks.clone(), usage.clone(), failed()],
+                false,
+                vec!["thinks ", "usage"],
+            ),
+            (vec![thinks], true, vec!["thinks "]),
+        ] {
+            let cascade = cascade(events.clone(), hangs);
+            let mut wanted = vec!["by first"];
+            wanted.extend(told);
+            wanted.extend(["by backup", "backup", "done"]);
+            assert_eq!(said(&cascade).await, wanted, "{events:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_one_thinks_is_passed_on_with_its_first_word() {
+        let thinks = Ok(Event::Reasoning("Let me see.".to_owned()));
+        let reply = vec![thinks, Ok(text("one")), Ok(Event::Done)];
+        assert_eq!(
+            said(&cascade(reply, false)).await,
+            ["by first", "thinks Let me see.", "one", "done"]
+        );
     }
 
     #[tokio::test]
     async fn an_error_in_the_middle_of_a_reply_is_told() {
         assert_eq!(
             said(&cascade(vec![Ok(text("one")), failed()], false)).await,
-            ["one", "error"]
+            ["by first", "one", "error"]
         );
     }
 
     #[tokio::test]
     async fn one_that_hangs_up_in_the_middle_is_told_and_asked_last() {
         let cascade = cascade(vec![Ok(text("one"))], false);
-        assert_eq!(said(&cascade).await, ["one", "error"]);
-        assert_eq!(said(&cascade).await, ["backup", "done"]);
+        assert_eq!(said(&cascade).await, ["by first", "one", "error"]);
+        assert_eq!(said(&cascade).await, ["by backup", "backup", "done"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -278,11 +352,13 @@ mod tests {
         for (waited, next) in [(2_500, vec!["backup", "done"]), (500, vec!["one"])] {
             let cascade = cascade(vec![Ok(text("one"))], true);
             let mut events = cascade.generate(Request::default());
+            assert!(matches!(events.recv().await, Some(Ok(Event::By(_)))));
             assert!(matches!(events.recv().await, Some(Ok(Event::Text(_)))));
             tokio::time::sleep(Duration::from_millis(waited)).await;
             drop(events);
             tokio::time::sleep(Duration::from_millis(1)).await;
             let mut events = cascade.generate(Request::default());
+            assert!(matches!(events.recv().await, Some(Ok(Event::By(_)))));
             let mut said = Vec::new();
             for _ in &next {
                 match events.recv().await {

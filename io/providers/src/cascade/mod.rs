@@ -49,6 +49,12 @@ impl Health {
         first
     }
 
+    fn is_resting(&self, index: usize) -> bool {
+        let until = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = until.get(index).copied().flatten();
+        until.is_some_and(|until| until > Instant::now())
+    }
+
     fn failed(&self, index: usize, error: &ProviderError) {
         let rest = match error {
             // That is about the request, not about the provider.

@@ -1,4 +1,4 @@
-//! Another voice when one fails, from where it stopped.
+//! Another voice when one fails, from where it stopped; and one that is always there, when all have.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -8,11 +8,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Health, hung_up, in_turn, nobody, spawn_session, widest};
+use super::{Health, hung_up, in_turn, nobody, spawn_session, speaks, widest};
 use crate::{
     ProviderError,
     estimate::words,
-    tts::{Aligned, Chunk, Event, Input, Options, Session, Tts, Voice},
+    tts::{Aligned, Chunk, Event, Input, Options, Session, TookOver, Tts, Voice},
 };
 
 /// How long a voice may be silent while there is text to say, when another stands behind it. Default of
@@ -23,6 +23,9 @@ pub const VOICE_PATIENCE: Duration = Duration::from_millis(1_200);
 ///
 /// When one fails, closes, or is silent for too long, the next says what has not been spoken. A word that had begun is said
 /// again in full, but stands in the text once. All sound has the rate of the first.
+///
+/// A last resort is asked when all of them have failed in a reply, or did lately. It is not what the caller was to hear, so it
+/// explains itself first, where [`Options::excuse`] says how.
 #[derive(Clone)]
 pub struct TtsCascade {
     inner: Arc<Inner>,
@@ -32,6 +35,7 @@ struct Inner {
     voices: Vec<Arc<dyn Tts>>,
     patience: Duration,
     health: Health,
+    last: Option<Arc<dyn Tts>>,
 }
 
 impl TtsCascade {
@@ -40,6 +44,26 @@ impl TtsCascade {
     /// # Errors
     /// [`ProviderError::Unsupported`] when there is none.
     pub fn new(voices: Vec<Arc<dyn Tts>>, patience: Duration) -> Result<Self, ProviderError> {
+        Self::make(voices, patience, None)
+    }
+
+    /// The same with `last` behind them: a voice that needs no network and nobody's leave.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unsupported`] when there is no other.
+    pub fn with_last_resort(
+        voices: Vec<Arc<dyn Tts>>,
+        patience: Duration,
+        last: Arc<dyn Tts>,
+    ) -> Result<Self, ProviderError> {
+        Self::make(voices, patience, Some(last))
+    }
+
+    fn make(
+        voices: Vec<Arc<dyn Tts>>,
+        patience: Duration,
+        last: Option<Arc<dyn Tts>>,
+    ) -> Result<Self, ProviderError> {
         if voices.is_empty() {
             return Err(nobody("tts"));
         }
@@ -48,6 +72,7 @@ impl TtsCascade {
                 health: Health::new(voices.len()),
                 voices,
                 patience,
+                last,
             }),
         })
     }
@@ -83,13 +108,26 @@ impl Tts for TtsCascade {
 
     fn start(&self, options: Options) -> Session {
         let inner = Arc::clone(&self.inner);
-        let rest = in_turn(&inner.health, &options.language, |index| {
+        let mut rest = in_turn(&inner.health, &options.language, |index| {
             inner.voices.get(index).map(|tts| tts.languages())
         });
+        let last = inner.last.clone();
+        let last_can = last
+            .as_ref()
+            .is_some_and(|last| speaks(last.languages(), &options.language));
+        if last_can && rest.iter().all(|index| inner.health.is_resting(*index)) {
+            // All of them failed a moment ago: nobody waits for that again.
+            rest.clear();
+        }
         let reply = Reply {
             inner,
             options,
             rest,
+            last,
+            last_can,
+            given_up: None,
+            tried: 0,
+            news: VecDeque::new(),
             current: None,
             text: String::new(),
             ended: false,
@@ -111,10 +149,14 @@ impl Tts for TtsCascade {
 type Sender = mpsc::Sender<Result<Event, ProviderError>>;
 
 struct Current {
-    index: usize,
+    /// None: the last resort.
+    index: Option<usize>,
+    name: String,
     session: Session,
     /// What it has no room for yet.
     waiting: VecDeque<Input>,
+    /// What it says is no part of the text.
+    explains: bool,
 }
 
 struct Reply {
@@ -122,6 +164,16 @@ struct Reply {
     options: Options,
     /// Who has not been asked yet.
     rest: VecDeque<usize>,
+    /// Who is asked after them.
+    last: Option<Arc<dyn Tts>>,
+    /// Whether it speaks the language.
+    last_can: bool,
+    /// Why the text stays unspoken, while that is explained.
+    given_up: Option<ProviderError>,
+    /// How many have been silent for too long.
+    tried: u32,
+    /// What whoever listens is to know.
+    news: VecDeque<TookOver>,
     current: Option<Current>,
     /// All of the text so far.
     text: String,
@@ -146,8 +198,13 @@ impl Reply {
     ) -> Result<(), ProviderError> {
         let mut since = Instant::now();
         loop {
+            while let Some(news) = self.news.pop_front() {
+                // Whoever went away is noticed elsewhere.
+                let _ = events.send(Ok(Event::TookOver(news))).await;
+            }
             let owed = self.current.is_some() && (self.ended || self.spoken < letters(&self.text));
-            let limit = (owed && !self.rest.is_empty()).then(|| since + self.inner.patience);
+            let has_other = !self.rest.is_empty() || self.last.is_some();
+            let limit = (owed && has_other).then(|| since + self.patience());
             tokio::select! {
                 input = inputs.recv(), if !self.ended => {
                     if !owed {
@@ -160,7 +217,6 @@ impl Reply {
                         }
                         Some(Input::End) | None => {
                             self.ended = true;
-                            since = Instant::now();
                             if self.current.is_none() && self.text.trim().is_empty() {
                                 let _ = events.send(Ok(Event::Done)).await;
                                 return Ok(());
@@ -171,13 +227,17 @@ impl Reply {
                 }
                 event = step(&mut self.current) => {
                     match event {
-                        Step::Fed => {}
+                        // Taking more text is no sign of life.
+                        Step::Fed => continue,
                         Step::Event(Some(Ok(Event::Chunk(chunk)))) => {
                             self.pass_on(chunk, events).await;
                         }
+                        Step::Event(Some(Ok(Event::TookOver(news)))) => self.news.push_back(news),
                         Step::Event(Some(Ok(Event::Done))) => {
-                            self.finish(events).await;
-                            return Ok(());
+                            if !self.explained()? {
+                                self.finish(events).await;
+                                return Ok(());
+                            }
                         }
                         Step::Event(Some(Err(error))) => self.fail_over(error)?,
                         Step::Event(None) => self.fail_over(hung_up(self.name()))?,
@@ -187,8 +247,9 @@ impl Reply {
                 () = sleep_until(limit.unwrap_or(since)), if limit.is_some() => {
                     let error = ProviderError::TimedOut {
                         provider: self.name(),
-                        after: self.inner.patience,
+                        after: self.patience(),
                     };
+                    self.tried += 1;
                     self.fail_over(error)?;
                     since = Instant::now();
                 }
@@ -199,27 +260,47 @@ impl Reply {
     fn name(&self) -> String {
         self.current
             .as_ref()
-            .and_then(|current| self.inner.voices.get(current.index))
-            .map_or_else(String::new, |tts| tts.name().to_owned())
+            .map_or_else(String::new, |current| current.name.clone())
+    }
+
+    /// How long the present one may be silent. Where nothing has sounded yet, those who come later have less time: the
+    /// caller has waited for those before them.
+    fn patience(&self) -> Duration {
+        if self.sounded.is_zero() {
+            self.inner.patience / (self.tried + 1)
+        } else {
+            self.inner.patience
+        }
     }
 
     fn give(&mut self, input: Input) {
         if self.current.is_none() {
             self.start();
         }
-        if let Some(current) = &mut self.current {
+        if let Some(current) = &mut self.current
+            && !current.explains
+        {
             current.waiting.push_back(input);
         }
     }
 
     /// The next in the row begins.
     fn start(&mut self) {
-        let Some(index) = self.rest.pop_front() else {
-            return;
-        };
-        let Some(tts) = self.inner.voices.get(index) else {
-            return;
-        };
+        if let Some(index) = self.rest.pop_front() {
+            if let Some(tts) = self.inner.voices.get(index).cloned() {
+                self.current = Some(self.session(Some(index), &tts));
+            }
+        } else if let Some(last) = self.last.take() {
+            let news = TookOver {
+                last_resort: true,
+                ..news(&last, "all others have failed a moment ago")
+            };
+            self.news.push_back(news);
+            self.current = Some(self.session(None, &last));
+        }
+    }
+
+    fn session(&self, index: Option<usize>, tts: &Arc<dyn Tts>) -> Current {
         let mut options = self.options.clone();
         let known = tts.voices();
         if let Some(voice) = &options.voice
@@ -229,49 +310,135 @@ impl Reply {
             // Another vendor's voice: its own has to do.
             options.voice = None;
         }
-        self.current = Some(Current {
+        Current {
             index,
+            name: tts.name().to_owned(),
             session: tts.start(options),
             waiting: VecDeque::new(),
-        });
+            explains: false,
+        }
     }
 
     fn fail_over(&mut self, error: ProviderError) -> Result<(), ProviderError> {
-        if let Some(current) = self.current.take() {
-            self.inner.health.failed(current.index, &error);
+        let failed = self.current.take();
+        if let Some(index) = failed.as_ref().and_then(|current| current.index) {
+            self.inner.health.failed(index, &error);
         }
-        if self.rest.is_empty() {
-            return Err(error);
+        if failed.is_some_and(|current| current.explains) {
+            return Err(self.given_up.take().unwrap_or(error));
         }
         if !self.aligned && self.sounded > Duration::ZERO {
             // A voice that does not say what it says: reckoned.
             self.spoken = letters(&self.text).min((self.sounded.as_millis() / 66) as usize);
         }
+        if let Some(index) = self.rest.pop_front() {
+            let Some(tts) = self.inner.voices.get(index).cloned() else {
+                return Err(error);
+            };
+            self.news.push_back(news(&tts, &error.to_string()));
+            let next = self.session(Some(index), &tts);
+            self.go_on(next);
+            return Ok(());
+        }
+        let excuse = self.options.excuse.take();
+        let Some(last) = self.last.take_if(|_| self.last_can || excuse.is_some()) else {
+            return Err(error);
+        };
+        self.news.push_back(TookOver {
+            last_resort: true,
+            excused: excuse.is_some(),
+            gives_up: !self.last_can,
+            ..news(&last, &error.to_string())
+        });
+        let Some(excuse) = excuse else {
+            let next = self.session(None, &last);
+            self.go_on(next);
+            return Ok(());
+        };
+        let words = if self.last_can {
+            excuse.goes_on
+        } else {
+            self.given_up = Some(error);
+            excuse.gives_up
+        };
+        self.resampler = None;
+        self.explain(&last, words);
+        Ok(())
+    }
+
+    /// Another one begins where the last one stopped.
+    fn go_on(&mut self, mut next: Current) {
         let (rest, repeated) = unspoken(&self.text, self.spoken);
         self.repeated = repeated;
         self.resampler = None;
-        self.start();
-        tracing::warn!(%error, next = self.name(), "another voice goes on");
-        if let Some(current) = &mut self.current {
-            if !rest.trim().is_empty() {
-                current.waiting.push_back(Input::Text(rest));
-            }
-            if self.ended {
-                current.waiting.push_back(Input::End);
-            }
+        if !rest.trim().is_empty() {
+            next.waiting.push_back(Input::Text(rest));
         }
-        Ok(())
+        if self.ended {
+            next.waiting.push_back(Input::End);
+        }
+        self.current = Some(next);
+    }
+
+    /// The last resort says why it speaks, in a language it has.
+    fn explain(&mut self, last: &Arc<dyn Tts>, words: String) {
+        let language = self.options.language.clone();
+        if !self.last_can {
+            last.languages()
+                .first()
+                .copied()
+                .unwrap_or("en")
+                .clone_into(&mut self.options.language);
+        }
+        let mut session = self.session(None, last);
+        self.options.language = language;
+        session.explains = true;
+        session.waiting = [Input::Text(words), Input::End].into();
+        self.current = Some(session);
+    }
+
+    fn explains(&self) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|current| current.explains)
+    }
+
+    /// The present one has said all it was given. True: that was the explanation, and the text follows. An error: nothing
+    /// follows.
+    fn explained(&mut self) -> Result<bool, ProviderError> {
+        if !self.explains() {
+            return Ok(false);
+        }
+        if let Some(error) = self.given_up.take() {
+            return Err(error);
+        }
+        let Some(last) = self.inner.last.clone() else {
+            return Ok(false);
+        };
+        let next = self.session(None, &last);
+        self.go_on(next);
+        Ok(true)
     }
 
     async fn pass_on(&mut self, mut chunk: Chunk, events: &Sender) {
         let rate = *self.rate.get_or_insert(chunk.rate);
-        self.sounded += chunk.rate.duration_of(chunk.samples.len());
-        self.aligned |= !chunk.alignment.is_empty();
+        let explains = self.explains();
+        if explains {
+            // It sounds, and none of the text is in it.
+            chunk.alignment = vec![Aligned {
+                text: String::new(),
+                start: Duration::ZERO,
+                duration: Duration::ZERO,
+            }];
+        } else {
+            self.sounded += chunk.rate.duration_of(chunk.samples.len());
+            self.aligned |= !chunk.alignment.is_empty();
+        }
         let mut alignment = Vec::with_capacity(chunk.alignment.len());
         for word in chunk.alignment {
             let told = self.untold(word);
             self.spoken += letters(&told.text);
-            if !told.text.is_empty() {
+            if explains || !told.text.is_empty() {
                 alignment.push(told);
             }
         }
@@ -311,8 +478,8 @@ impl Reply {
     }
 
     async fn finish(&mut self, events: &Sender) {
-        if let Some(current) = &self.current {
-            self.inner.health.worked(current.index);
+        if let Some(index) = self.current.as_ref().and_then(|current| current.index) {
+            self.inner.health.worked(index);
         }
         if let (Some((_, resampler)), Some(rate)) = (&mut self.resampler, self.rate) {
             let chunk = Chunk {
@@ -361,6 +528,19 @@ async fn step(current: &mut Option<Current>) -> Step {
     }
 }
 
+/// `by` speaks from here on.
+fn news(by: &Arc<dyn Tts>, because: &str) -> TookOver {
+    let by = by.name().to_owned();
+    tracing::warn!(because, by, "another voice speaks");
+    TookOver {
+        by,
+        because: because.to_owned(),
+        last_resort: false,
+        excused: false,
+        gives_up: false,
+    }
+}
+
 fn letters(text: &str) -> usize {
     text.chars()
         .filter(|letter| !letter.is_whitespace())
@@ -389,6 +569,7 @@ fn unspoken(text: &str, spoken: usize) -> (String, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tts::Excuse;
 
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum Fault {
@@ -486,6 +667,7 @@ mod tests {
                     lasts += chunk.rate.duration_of(chunk.samples.len());
                     said.extend(chunk.alignment.into_iter().map(|word| word.text));
                 }
+                Ok(Event::TookOver(_)) => {}
                 Ok(Event::Done) => return (said, lasts, None),
                 Err(error) => return (said, lasts, Some(error)),
             }
@@ -532,6 +714,86 @@ mod tests {
             spoken(&cascade(Fault::Closes(5), Fault::Refuses), &["Good day."]).await;
         assert_eq!(plain(&said), "Good");
         assert!(matches!(error, Some(ProviderError::RateLimited { .. })));
+    }
+
+    /// What is said, how long it lasts, who took over, and the error at the end; `excuse` and the text's language as given.
+    async fn resorted(
+        cascade: &TtsCascade,
+        excuse: bool,
+        language: &str,
+    ) -> (String, Duration, Vec<TookOver>, Option<ProviderError>) {
+        let mut session = cascade.start(Options {
+            language: language.to_owned(),
+            excuse: excuse.then(|| Excuse {
+                goes_on: "x".repeat(100),
+                gives_up: "y".repeat(50),
+            }),
+            ..Options::default()
+        });
+        for text in ["Good morning. ", "How are you?"] {
+            let text = Input::Text(text.to_owned());
+            // One that has given up takes no more.
+            let _ = session.input.send(text).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let _ = session.input.send(Input::End).await;
+        let (mut said, mut lasts, mut news) = (String::new(), Duration::ZERO, Vec::new());
+        loop {
+            match session.events.recv().await.unwrap() {
+                Ok(Event::Chunk(chunk)) => {
+                    lasts += chunk.rate.duration_of(chunk.samples.len());
+                    said.extend(chunk.alignment.into_iter().map(|word| word.text));
+                }
+                Ok(Event::TookOver(one)) => news.push(one),
+                Ok(Event::Done) => return (said, lasts, news, None),
+                Err(error) => return (said, lasts, news, Some(error)),
+            }
+        }
+    }
+
+    fn with_last(first: Fault) -> TtsCascade {
+        let first: Arc<dyn Tts> = Arc::new(Letters(first, SampleRate::HZ_24000));
+        let last = Arc::new(Letters(Fault::None, SampleRate::HZ_16000));
+        TtsCascade::with_last_resort(vec![first], VOICE_PATIENCE, last).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_last_resort_explains_itself_once_and_goes_on() {
+        for fault in [Fault::Refuses, Fault::Hangs, Fault::Closes(8)] {
+            let cascade = with_last(fault);
+            let began = Instant::now();
+            let (said, lasts, news, error) = resorted(&cascade, true, "en").await;
+            assert!(error.is_none(), "{fault:?}: {error:?}");
+            assert_eq!(plain(&said), "Goodmorning.Howareyou?", "{fault:?}");
+            // A hundred letters of explanation and all of the text, at 10 ms each.
+            assert!(lasts > Duration::from_millis(1_200), "{fault:?}: {lasts:?}");
+            let [news] = news.as_slice() else {
+                panic!("{fault:?}: {news:?}")
+            };
+            assert!(news.last_resort && news.excused && !news.gives_up);
+            assert!(began.elapsed() < VOICE_PATIENCE + Duration::from_millis(200));
+            // The next reply does not wait for the one that failed, and explains nothing.
+            let began = Instant::now();
+            let (said, lasts, news, error) = resorted(&cascade, false, "en").await;
+            assert_eq!((plain(&said).len(), error.is_none()), (22, true));
+            assert!(lasts < Duration::from_millis(400), "{lasts:?}");
+            assert!(news[0].last_resort && !news[0].excused);
+            assert!(began.elapsed() < Duration::from_millis(300));
+        }
+        let (_, lasts, news, _) = resorted(&with_last(Fault::None), true, "en").await;
+        assert!(lasts < Duration::from_millis(400) && news.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_last_resort_that_lacks_the_language_says_so_and_gives_up() {
+        let (said, lasts, news, error) = resorted(&with_last(Fault::Refuses), true, "fr").await;
+        assert_eq!(said, "");
+        assert!(lasts >= Duration::from_millis(490), "{lasts:?}");
+        assert!(news[0].gives_up, "{news:?}");
+        assert!(matches!(error, Some(ProviderError::RateLimited { .. })));
+        // Nothing is said twice.
+        let (_, lasts, _, error) = resorted(&with_last(Fault::Refuses), false, "fr").await;
+        assert!(lasts.is_zero() && error.is_some());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod scribe;
 mod stream_input;
 
-use crate::ApiKey;
+use crate::{ApiKey, http::Authorities};
 
 pub use scribe::Scribe;
 pub use stream_input::StreamInput;
@@ -25,6 +25,8 @@ pub struct Settings {
     pub model: Option<String>,
     /// Whether the vendor may keep what was said. Default true; false needs an enterprise account.
     pub retention: bool,
+    /// Whose certificates are trusted. Default: the public authorities.
+    pub authorities: Authorities,
 }
 
 impl Settings {
@@ -35,6 +37,7 @@ impl Settings {
             key,
             model: None,
             retention: true,
+            authorities: Authorities::public(),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::Settings;
 use crate::{
     ApiKey, ProviderError,
     asr::{Asr, Options, Session},
+    http::Authorities,
     socket::{self, Who},
     streaming::{self, Heard, Wire, bytes},
 };
@@ -95,6 +96,7 @@ impl Asr for Scribe {
         let wire = Realtime {
             url: self.url(&options),
             key: self.settings.key.clone(),
+            authorities: self.settings.authorities.clone(),
             rate: options.rate,
         };
         streaming::start(wire, &options)
@@ -104,6 +106,7 @@ impl Asr for Scribe {
 struct Realtime {
     url: Url,
     key: ApiKey,
+    authorities: Authorities,
     rate: SampleRate,
 }
 
@@ -125,6 +128,10 @@ impl Wire for Realtime {
             name: NAME.to_owned(),
             keys: vec![self.key.clone()],
         }
+    }
+
+    fn authorities(&self) -> &Authorities {
+        &self.authorities
     }
 
     fn url(&self) -> Url {

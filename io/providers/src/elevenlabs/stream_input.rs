@@ -15,6 +15,7 @@ use super::{DEFAULT_VOICE, Settings};
 use crate::{
     ProviderError,
     estimate::Estimate,
+    http::Authorities,
     pcm::Bytes,
     socket::{self, Frame, Socket, Who},
     tts::{Aligned, Chunk, Event, Input, Options, Session, Tts, Voice},
@@ -130,6 +131,7 @@ impl Tts for StreamInput {
         let mut reply = Reply {
             url: self.url(&options, rate),
             key: self.settings.key.clone(),
+            authorities: self.settings.authorities.clone(),
             who,
             keep_alive: self.keep_alive,
             patience: self.patience,
@@ -170,6 +172,7 @@ impl Tts for StreamInput {
 struct Reply {
     url: Url,
     key: crate::ApiKey,
+    authorities: Authorities,
     who: Who,
     keep_alive: Duration,
     patience: Duration,
@@ -240,7 +243,8 @@ impl Reply {
         }
         if self.socket.is_none() {
             let headers = [("xi-api-key", self.key.clone())];
-            let mut socket = Socket::open(self.who.clone(), &self.url, &headers).await?;
+            let mut socket =
+                Socket::open(self.who.clone(), &self.authorities, &self.url, &headers).await?;
             let begin = TtsInput::begin(self.voice);
             socket.send(Message::text(begin.to_json())).await?;
             self.socket = Some(socket);

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     ProviderError,
+    http::Authorities,
     llm::{Generation, Llm, Request},
     secret::ApiKey,
 };
@@ -29,6 +30,8 @@ pub struct Settings {
     pub first_piece: Duration,
     /// How long any later piece may take. Default 10 s.
     pub next_piece: Duration,
+    /// Whose certificates are trusted. Default: the public authorities.
+    pub authorities: Authorities,
 }
 
 impl Default for Settings {
@@ -40,6 +43,7 @@ impl Default for Settings {
             headers: Vec::new(),
             first_piece: Duration::from_secs(20),
             next_piece: Duration::from_secs(10),
+            authorities: Authorities::public(),
         }
     }
 }
@@ -53,6 +57,7 @@ impl Settings {
             &self.base_url,
             self.key.clone(),
             self.headers.clone(),
+            &self.authorities,
         )
     }
 }

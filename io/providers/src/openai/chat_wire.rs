@@ -170,9 +170,9 @@ struct FunctionDelta {
 #[derive(Deserialize)]
 struct WireUsage {
     #[serde(default)]
-    prompt_tokens: u64,
+    prompt_tokens: Option<u64>,
     #[serde(default)]
-    completion_tokens: u64,
+    completion_tokens: Option<u64>,
     #[serde(default)]
     prompt_tokens_details: Option<PromptDetails>,
 }
@@ -189,6 +189,8 @@ pub(super) struct Assembly {
     calls: Vec<PartialCall>,
     finished: bool,
     spoke: bool,
+    /// Some servers count along in every chunk; the last count is the whole.
+    usage: Option<Usage>,
 }
 
 struct PartialCall {
@@ -232,14 +234,11 @@ impl Assemble for Assembly {
             self.finished |= choice.finish_reason.is_some();
         }
         if let Some(usage) = chunk.usage {
-            events.push(Event::Usage(Usage {
-                input_tokens: usage.prompt_tokens,
-                cached_tokens: usage
-                    .prompt_tokens_details
-                    .and_then(|details| details.cached_tokens)
-                    .unwrap_or(0),
-                output_tokens: usage.completion_tokens,
-            }));
+            let cached = usage
+                .prompt_tokens_details
+                .and_then(|details| details.cached_tokens);
+            let count = reply::usage(usage.prompt_tokens, cached, usage.completion_tokens);
+            self.usage = count.or(self.usage);
         }
         Ok(events)
     }
@@ -252,7 +251,8 @@ impl Assemble for Assembly {
         if !self.finished {
             return Err("it closed the stream in the middle of a reply".to_owned());
         }
-        let mut events = Vec::with_capacity(self.calls.len() + 1);
+        let mut events = Vec::with_capacity(self.calls.len() + 2);
+        events.extend(self.usage.map(Event::Usage));
         for (number, call) in self.calls.into_iter().enumerate() {
             events.push(reply::call(number, call.id, call.name, &call.arguments)?);
         }
@@ -385,5 +385,31 @@ mod tests {
             cached_tokens: 3,
             output_tokens: 2
         })));
+    }
+
+    #[test]
+    fn counts_that_grow_along_are_told_once_and_what_is_not_counted_is_not_told() {
+        let counted = |usage: [&str; 2]| {
+            let chunk = |usage: &str| {
+                format!(
+                    r#"{{"choices":[{{"delta":{{"content":"Hi"}},"finish_reason":"stop"}}],"usage":{usage}}}"#
+                )
+            };
+            let events = assembled(&[&chunk(usage[0]), &chunk(usage[1])]).unwrap();
+            let told = events.into_iter().filter_map(|event| match event {
+                Event::Usage(usage) => Some((usage.input_tokens, usage.output_tokens)),
+                _ => None,
+            });
+            told.collect::<Vec<_>>()
+        };
+        let growing = [
+            r#"{"prompt_tokens":8,"completion_tokens":1}"#,
+            r#"{"prompt_tokens":8,"completion_tokens":2}"#,
+        ];
+        assert_eq!(counted(growing), [(8, 2)]);
+        assert_eq!(counted(["null", "{}"]), []);
+        let zeros = r#"{"prompt_tokens":0,"completion_tokens":0}"#;
+        assert_eq!(counted(["null", zeros]), []);
+        assert_eq!(counted(["null", r#"{"prompt_tokens":8}"#]), []);
     }
 }

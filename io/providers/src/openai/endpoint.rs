@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::chat_wire::error_message;
 use crate::{
     ProviderError,
-    http::{self, describe},
+    http::{self, Authorities, describe, explain},
     secret::ApiKey,
 };
 
@@ -72,6 +72,7 @@ impl Endpoint {
         base_url: &str,
         key: Option<ApiKey>,
         headers: Vec<(String, ApiKey)>,
+        authorities: &Authorities,
     ) -> Result<Self, ProviderError> {
         let base_url = base_url.trim_end_matches('/').to_owned();
         let url = reqwest::Url::parse(&base_url)
@@ -87,7 +88,7 @@ impl Endpoint {
             .map(|port| format!(":{port}"))
             .unwrap_or_default();
         let name = format!("{what} at {host}{port}");
-        let client = http::client().map_err(|reason| ProviderError::Failed {
+        let client = http::client(authorities).map_err(|reason| ProviderError::Failed {
             provider: name.clone(),
             reason,
         })?;
@@ -219,10 +220,10 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn unreachable(&self, error: &dyn Error) -> ProviderError {
+    pub(super) fn unreachable(&self, error: &(dyn Error + 'static)) -> ProviderError {
         ProviderError::Unreachable {
             provider: self.name.clone(),
-            reason: describe(error),
+            reason: explain(error),
         }
     }
 }

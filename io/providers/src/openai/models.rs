@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::{
     ProviderError,
-    http::{self, describe},
+    http::{self, Authorities, describe, explain},
     secret::ApiKey,
 };
 
@@ -28,7 +28,7 @@ struct Model {
     id: String,
 }
 
-/// The ids of the models that the server at `base_url` offers, in its order.
+/// The ids of the models that the server at `base_url` offers, in its order. Certificates of `authorities` are trusted.
 ///
 /// # Errors
 /// [`ProviderError::Unreachable`], [`ProviderError::TimedOut`] after `patience`, [`ProviderError::Unauthorised`], or
@@ -37,6 +37,7 @@ pub async fn models(
     base_url: &str,
     key: Option<&ApiKey>,
     patience: Duration,
+    authorities: &Authorities,
 ) -> Result<Vec<String>, ProviderError> {
     // The host alone: an address may carry a password.
     let host = reqwest::Url::parse(base_url)
@@ -44,7 +45,7 @@ pub async fn models(
         .and_then(|url| Some(url.host_str()?.to_owned()))
         .unwrap_or_else(|| "an address that is no URL".to_owned());
     let provider = || format!("the server at {host}");
-    let client = http::client().map_err(|reason| ProviderError::Failed {
+    let client = http::client(authorities).map_err(|reason| ProviderError::Failed {
         provider: provider(),
         reason,
     })?;
@@ -58,7 +59,7 @@ pub async fn models(
             .await
             .map_err(|error| ProviderError::Unreachable {
                 provider: provider(),
-                reason: describe(&error.without_url()),
+                reason: explain(&error.without_url()),
             })?;
         if matches!(response.status().as_u16(), 401 | 403) {
             return Err(ProviderError::Unauthorised {
@@ -91,7 +92,9 @@ pub async fn models(
 
 /// The first chat model of an Ollama at `base_url` ([`OLLAMA_URL`] unless a test says otherwise); none when there is no
 /// Ollama, or it has no model. Models that only embed are passed over.
-pub async fn find_ollama(base_url: &str) -> Option<String> {
-    let models = models(base_url, None, LOCAL_PATIENCE).await.ok()?;
+pub async fn find_ollama(base_url: &str, authorities: &Authorities) -> Option<String> {
+    let models = models(base_url, None, LOCAL_PATIENCE, authorities)
+        .await
+        .ok()?;
     models.into_iter().find(|model| !model.contains("embed"))
 }

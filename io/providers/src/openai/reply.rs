@@ -13,7 +13,7 @@ use super::{
 use crate::{
     ProviderError,
     http::describe,
-    llm::{Event, Generation, ToolCall},
+    llm::{Event, Generation, ToolCall, Usage},
 };
 
 /// Puts the pieces of a streamed reply together.
@@ -95,6 +95,16 @@ async fn run<A: Assemble>(
         }
     }
     Ok(())
+}
+
+/// What a server counted, if it counted both what it read and what it wrote: nothing is written without reading.
+pub(super) fn usage(input: Option<u64>, cached: Option<u64>, output: Option<u64>) -> Option<Usage> {
+    let (input_tokens, output_tokens) = (input?, output?);
+    (input_tokens > 0).then(|| Usage {
+        input_tokens,
+        cached_tokens: cached.unwrap_or(0),
+        output_tokens,
+    })
 }
 
 /// A tool call whose text has come in full. One without an id is named after its `number`.

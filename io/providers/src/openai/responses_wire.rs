@@ -10,7 +10,7 @@ use super::{
     endpoint::Fault,
     reply::{self, Assemble},
 };
-use crate::llm::{Event, Image, Message, Request, Usage};
+use crate::llm::{Event, Image, Message, Request};
 
 /// OpenAI refuses smaller limits.
 const LEAST_TOKENS: u32 = 16;
@@ -167,9 +167,9 @@ struct Incomplete {
 #[derive(Deserialize)]
 struct WireUsage {
     #[serde(default)]
-    input_tokens: u64,
+    input_tokens: Option<u64>,
     #[serde(default)]
-    output_tokens: u64,
+    output_tokens: Option<u64>,
     #[serde(default)]
     input_tokens_details: Option<InputDetails>,
 }
@@ -355,16 +355,13 @@ impl Assembly {
                 "it stopped before it said anything: {reason}"
             )));
         }
-        events.extend(response.usage.map(|usage| {
-            Event::Usage(Usage {
-                input_tokens: usage.input_tokens,
-                cached_tokens: usage
-                    .input_tokens_details
-                    .and_then(|details| details.cached_tokens)
-                    .unwrap_or(0),
-                output_tokens: usage.output_tokens,
-            })
-        }));
+        let usage = response.usage.and_then(|usage| {
+            let cached = usage
+                .input_tokens_details
+                .and_then(|details| details.cached_tokens);
+            reply::usage(usage.input_tokens, cached, usage.output_tokens)
+        });
+        events.extend(usage.map(Event::Usage));
         Ok(events)
     }
 }

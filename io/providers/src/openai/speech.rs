@@ -11,6 +11,7 @@ use super::{OPENAI_URL, endpoint::Endpoint};
 use crate::{
     ApiKey, ProviderError,
     estimate::Estimate,
+    http::Authorities,
     pcm::Bytes,
     tts::{Chunk, Event, Input, Options, Session, Tts, Voice},
 };
@@ -40,6 +41,8 @@ pub struct SpeechSettings {
     pub voice: String,
     /// How long the first sound, or more of it, may take. Default 5 s.
     pub patience: Duration,
+    /// Whose certificates are trusted. Default: the public authorities.
+    pub authorities: Authorities,
 }
 
 impl Default for SpeechSettings {
@@ -50,6 +53,7 @@ impl Default for SpeechSettings {
             model: "gpt-4o-mini-tts".to_owned(),
             voice: "alloy".to_owned(),
             patience: Duration::from_secs(5),
+            authorities: Authorities::public(),
         }
     }
 }
@@ -76,6 +80,7 @@ impl Speech {
             &settings.base_url,
             settings.key.clone(),
             Vec::new(),
+            &settings.authorities,
         )?;
         Ok(Self { endpoint, settings })
     }

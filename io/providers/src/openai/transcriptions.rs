@@ -14,7 +14,7 @@ use super::{
 use crate::{
     ApiKey, ProviderError,
     asr::{Asr, Event, Input, Options, Session},
-    http::describe,
+    http::{Authorities, describe},
 };
 
 /// Utterances that may wait for their text.
@@ -37,6 +37,8 @@ pub struct TranscriptionSettings {
     pub stream: Option<bool>,
     /// How long the text of an utterance may take, and each piece of it. Default 5 s.
     pub patience: Duration,
+    /// Whose certificates are trusted. Default: the public authorities.
+    pub authorities: Authorities,
 }
 
 impl Default for TranscriptionSettings {
@@ -47,6 +49,7 @@ impl Default for TranscriptionSettings {
             model: "gpt-4o-mini-transcribe".to_owned(),
             stream: None,
             patience: Duration::from_secs(5),
+            authorities: Authorities::public(),
         }
     }
 }
@@ -73,6 +76,7 @@ impl Transcriptions {
             &settings.base_url,
             settings.key.clone(),
             Vec::new(),
+            &settings.authorities,
         )?;
         Ok(Self { endpoint, settings })
     }

@@ -64,6 +64,7 @@ pub async fn speak(tts: &dyn tts::Tts, text: &str) -> (usize, Option<ProviderErr
         let event = timeout(LIMIT, session.events.recv()).await.unwrap();
         match event.expect("done or an error") {
             Ok(tts::Event::Chunk(chunk)) => samples += chunk.samples.len(),
+            Ok(tts::Event::TookOver(_)) => {}
             Ok(tts::Event::Done) => return (samples, None),
             Err(error) => {
                 let more = timeout(LIMIT, session.events.recv()).await.unwrap();

@@ -96,6 +96,7 @@ pub async fn record(path: &Path, text: &str) {
                 let samples = audio::resample(&chunk.samples, chunk.rate, SampleRate::HZ_16000);
                 writer.write(&samples).unwrap();
             }
+            tts::Event::TookOver(_) => {}
             tts::Event::Done => break,
         }
     }

@@ -6,6 +6,7 @@ use agent::config::Config;
 use protocol::agents::ErrorType;
 use providers::{
     ApiKey, ProviderError,
+    http::Authorities,
     llm::Llm,
     openai::{ChatCompletions, Responses, Settings},
 };
@@ -18,6 +19,7 @@ pub(super) fn own(
     config: &Config,
     wanted: Option<&str>,
     secrets: &BTreeMap<String, ApiKey>,
+    authorities: &Authorities,
 ) -> Result<Option<Arc<dyn Llm>>, Refusal> {
     let prompt = &config.view.conversation_config.agent.prompt;
     if wanted.or(prompt.llm.as_deref()) != Some("custom-llm") {
@@ -55,6 +57,7 @@ pub(super) fn own(
             .and_then(Value::as_str)
             .map_or(defaults.model, str::to_owned),
         headers: headers(custom, secrets)?,
+        authorities: authorities.clone(),
         ..Settings::default()
     };
     let llm: Result<Arc<dyn Llm>, ProviderError> = if api == Some("responses") {
@@ -139,12 +142,19 @@ mod tests {
         let secrets = [("key".to_owned(), ApiKey::new("s"))].into();
         let custom = json!({"url": "http://127.0.0.1:9/v1/chat/completions", "model_id": "tiny",
             "api_key": {"secret_id": "key"}, "request_headers": {"X-Team": "blue", "X-Key": {"secret_id": "key"}}});
-        let llm = own(&config(&custom), None, &secrets).unwrap().unwrap();
+        let llm = own(&config(&custom), None, &secrets, &Authorities::public())
+            .unwrap()
+            .unwrap();
         assert_eq!(llm.name(), "tiny at 127.0.0.1:9");
         assert!(
-            own(&config(&custom), Some("gpt-4o"), &secrets)
-                .unwrap()
-                .is_none(),
+            own(
+                &config(&custom),
+                Some("gpt-4o"),
+                &secrets,
+                &Authorities::public()
+            )
+            .unwrap()
+            .is_none(),
             "the caller chose another"
         );
     }
@@ -152,17 +162,28 @@ mod tests {
     #[test]
     fn an_endpoint_may_speak_the_responses_api() {
         let custom = json!({"url": "http://127.0.0.1:9/v1/responses", "model_id": "tiny", "api_type": "responses"});
-        let llm = own(&config(&custom), None, &BTreeMap::new()).unwrap();
+        let llm = own(
+            &config(&custom),
+            None,
+            &BTreeMap::new(),
+            &Authorities::public(),
+        )
+        .unwrap();
         assert_eq!(llm.unwrap().name(), "tiny at 127.0.0.1:9");
     }
 
     #[test]
     fn what_is_missing_is_named() {
         let message = |custom: Value| {
-            own(&config(&custom), None, &BTreeMap::new())
-                .err()
-                .unwrap()
-                .message
+            own(
+                &config(&custom),
+                None,
+                &BTreeMap::new(),
+                &Authorities::public(),
+            )
+            .err()
+            .unwrap()
+            .message
         };
         assert!(message(json!({})).contains("custom_llm.url"));
         assert!(

@@ -177,7 +177,7 @@ async fn send(
         Err(error) => Err(Failure {
             status: None,
             // The address may hold a secret.
-            words: elevenlabs::http::describe(&error.without_url()),
+            words: elevenlabs::http::explain(&error.without_url()),
         }),
     }
 }

@@ -203,14 +203,19 @@ impl Recorder for Scribe {
                 is_error,
                 took: micros(took),
             }),
-            Fact::Usage { llm, usage } => Entry::Usage(Usage {
-                number: next(&mut state.number),
-                at: when,
-                llm: llm.to_owned(),
-                input_tokens: usage.input_tokens,
-                cached_tokens: usage.cached_tokens,
-                output_tokens: usage.output_tokens,
-            }),
+            Fact::Usage { llm, usage } => {
+                let unmetered = u64::from(usage.is_none());
+                let usage = usage.unwrap_or_default();
+                Entry::Usage(Usage {
+                    number: next(&mut state.number),
+                    at: when,
+                    llm: llm.to_owned(),
+                    input_tokens: usage.input_tokens,
+                    cached_tokens: usage.cached_tokens,
+                    output_tokens: usage.output_tokens,
+                    unmetered,
+                })
+            }
             Fact::Latency { event, stages } => {
                 state.stages.insert(event, json!(stages));
                 while state.stages.len() > PENDING {

@@ -1,14 +1,15 @@
 //! Conversations as the REST API and the webhooks show them.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 use store::{Prices, Role, Summary, ToolCall, Turn, Usage, Whole};
+
+use super::cost;
 
 const SECOND: i64 = 1_000_000;
 
 /// One line of the list. `with_summary`: what was said, in short, as well.
-pub fn summary(summary: &Summary, with_summary: bool) -> Value {
+pub fn summary(summary: &Summary, with_summary: bool, prices: &Prices) -> Value {
+    let bill = prices.bill(&summary.usage, day(&summary.wall));
     json!({
         "agent_id": summary.agent,
         "agent_name": summary.agent_name,
@@ -26,6 +27,8 @@ pub fn summary(summary: &Summary, with_summary: bool) -> Value {
         "tool_names": summary.tools,
         "direction": null,
         "rating": summary.rating,
+        "duologue_llm_price": bill.total,
+        "duologue_llm_price_at_least": bill.at_least,
     })
 }
 
@@ -145,50 +148,17 @@ fn item(turn: &Turn, tools: &[&ToolCall], usage: &[&Usage], prices: &Prices, day
             "score": score, "time_in_call_secs": turn.at / SECOND,
         })),
         "conversation_turn_metrics": (!metrics.is_empty()).then(|| json!({ "metrics": metrics })),
-        "llm_usage": (!usage.is_empty()).then(|| llm_usage(usage.iter().copied(), prices, day)),
+        "llm_usage": (!usage.is_empty()).then(|| cost::by_llm(usage.iter().copied(), prices, day)),
         "source_event_id": turn.event,
         "file_input": turn.files,
         "duologue_heard_is_reckoned": turn.reckoned,
     })
 }
 
-/// Tokens by model, and what they cost where a price is known; else the price is null.
-fn llm_usage<'a>(usage: impl Iterator<Item = &'a Usage>, prices: &Prices, day: &str) -> Value {
-    let mut models = BTreeMap::<&str, Usage>::new();
-    for one in usage {
-        let sum = models.entry(&one.llm).or_insert_with(|| Usage {
-            llm: one.llm.clone(),
-            ..Usage::default()
-        });
-        sum.input_tokens += one.input_tokens;
-        sum.cached_tokens += one.cached_tokens;
-        sum.output_tokens += one.output_tokens;
-    }
-    let models = models.into_iter().map(|(llm, sum)| {
-        let cost = prices.cost(&sum, day);
-        let fresh = sum.input_tokens.saturating_sub(sum.cached_tokens);
-        let value = json!({
-            "input": { "tokens": fresh, "price": cost.map(|c| c.input) },
-            "input_cache_read": { "tokens": sum.cached_tokens, "price": cost.map(|c| c.cached) },
-            "input_cache_write": { "tokens": 0, "price": cost.map(|_| 0.0) },
-            "output_total": { "tokens": sum.output_tokens, "price": cost.map(|c| c.output) },
-        });
-        (llm.to_owned(), value)
-    });
-    json!({ "model_usage": models.collect::<Map<_, _>>() })
-}
-
-/// What all replies cost. None when the price of one of them is not known.
-fn llm_price(usage: &[Usage], prices: &Prices, day: &str) -> Option<f64> {
-    usage
-        .iter()
-        .map(|one| prices.cost(one, day).map(store::prices::Cost::total))
-        .sum()
-}
-
 fn metadata(whole: &Whole, prices: &Prices) -> Value {
     let summary = &whole.summary;
     let day = day(&summary.wall);
+    let bill = prices.bill(&whole.usage, day);
     let count = |wanted: &str| {
         let scores = whole.turns.iter().filter_map(|turn| turn.score.as_deref());
         scores.filter(|score| *score == wanted).count()
@@ -218,8 +188,9 @@ fn metadata(whole: &Whole, prices: &Prices) -> Value {
             "dislikes": count("dislike"),
         },
         "charging": {
-            "llm_usage": { "irreversible_generation": llm_usage(whole.usage.iter(), prices, day) },
-            "llm_price": if whole.usage.is_empty() { Some(0.0) } else { llm_price(&whole.usage, prices, day) },
+            "llm_usage": { "irreversible_generation": cost::by_llm(whole.usage.iter(), prices, day) },
+            "llm_price": bill.total,
+            "duologue_llm_price_at_least": bill.at_least,
         },
         "deletion_settings": {
             "deletion_time_unix_secs": summary.erase.map(|at| at / SECOND),
@@ -309,5 +280,11 @@ mod tests {
         assert_eq!(cost(vec![]), json!(0.0));
         assert_eq!(cost(vec![usage("known")]), json!(2.0));
         assert_eq!(cost(vec![usage("known"), usage("other")]), Value::Null);
+        let uncounted = Usage {
+            llm: "known".to_owned(),
+            unmetered: 1,
+            ..Usage::default()
+        };
+        assert_eq!(cost(vec![usage("known"), uncounted]), Value::Null);
     }
 }

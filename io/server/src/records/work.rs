@@ -157,10 +157,11 @@ async fn work(worker: Arc<Worker>, stop: CancellationToken) {
 
 impl Worker {
     fn new(records: Records, judge: Judge) -> io::Result<Self> {
+        let client = providers::http::client(&records.shared.authorities);
         Ok(Self {
+            client: client.map_err(io::Error::other)?,
             records,
             judge,
-            client: elevenlabs::http::client().map_err(io::Error::other)?,
         })
     }
 

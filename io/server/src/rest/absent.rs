@@ -1,11 +1,15 @@
 //! What ElevenLabs has and this server has not, with words for those who ask for it.
 
+use std::sync::Arc;
+
 use axum::{
+    Router,
     extract::Request,
     response::{IntoResponse as _, Response},
+    routing::{any, get},
 };
 
-use crate::Problem;
+use crate::{Problem, http::House};
 
 /// The beginning of a path after `/v1/`, and why there is nothing. The first that fits counts; `*` stands for one part.
 const ABSENT: &[(&str, &str)] = &[
@@ -80,6 +84,48 @@ const ABSENT: &[(&str, &str)] = &[
         "convai/environment-variables",
         "There are no environments here: secrets are kept at /v1/convai/secrets.",
     ),
+    (
+        "convai/environments",
+        "There are no environments here: run a server for each.",
+    ),
+    (
+        "environments",
+        "There are no environments here: run a server for each.",
+    ),
+    (
+        "convai/agents/*/merge-proposals",
+        "Agents have no branches here: keep them as files under version control.",
+    ),
+    ("convai/agents/*/hold-audio", "Nobody is put on hold here."),
+    (
+        "convai/agents/*/procedures",
+        "Agents have no procedures here: write them into the prompt, or into a script.",
+    ),
+    (
+        "convai/analysis-items",
+        "What is looked for in conversations stands in each agent's platform_settings: evaluation and data_collection.",
+    ),
+    ("convai/outbound-campaigns", "This server places no calls."),
+    (
+        "convai/v2/phone-numbers",
+        "This server places and takes no telephone calls, so it has no numbers.",
+    ),
+    (
+        "convai/realtime",
+        "Conversations are held at /v1/convai/conversation here.",
+    ),
+    (
+        "convai/test-invocations/*",
+        "Runs of tests are begun, shown and begun again here, and nothing else.",
+    ),
+    (
+        "convai/conversations/*/files/*",
+        "Files of a conversation are for its agent: they can be sent and taken back.",
+    ),
+    (
+        "convai/knowledge-base/dependent-agents",
+        "Ask for the agents of one document: its dependent-agents.",
+    ),
     ("convai/settings/dashboard", "There is no dashboard."),
     ("convai/tags", "Conversations have no tags here."),
     (
@@ -122,6 +168,7 @@ const ABSENT: &[(&str, &str)] = &[
         "convai/knowledge-base/*/source-file-url",
         "Files are kept as their text here: ask for the content.",
     ),
+    ("audio-effects", "No sounds are made here but speech."),
     ("audio-isolation", "Sound is not cleaned here."),
     ("audio-native", "There are no embedded players here."),
     ("dubbing", "Nothing is dubbed here."),
@@ -145,10 +192,6 @@ const ABSENT: &[(&str, &str)] = &[
         "similar-voices",
         "There is no library of voices here: /v1/voices lists what there is.",
     ),
-    (
-        "shared-voices",
-        "There is no library of voices here: /v1/voices lists what there is.",
-    ),
     ("speech-engine", "Agents are made at /v1/convai/agents."),
     ("speech-to-speech", "Voices are not changed here."),
     (
@@ -164,6 +207,15 @@ const ABSENT: &[(&str, &str)] = &[
     (
         "usage",
         "Nothing is counted here but what /v1/user/subscription says.",
+    ),
+    ("voice-changer", "Voices are not changed here."),
+    (
+        "voices/accents",
+        "There is no library of voices here: /v1/voices lists what there is.",
+    ),
+    (
+        "voices/collections",
+        "There is no library of voices here: /v1/voices lists what there is.",
     ),
     ("voices/add", "Voices are not cloned here."),
     ("voices/pvc", "Voices are not cloned here."),
@@ -185,6 +237,17 @@ const ABSENT: &[(&str, &str)] = &[
     ("assets", "There are no assets here."),
     ("flows", "There are no flows here."),
 ];
+
+/// Paths that look like an id's of something that is here.
+pub(super) fn routes() -> Router<Arc<House>> {
+    Router::new()
+        .route("/v1/convai/conversations/resolve", any(nowhere))
+        .route("/v1/convai/knowledge-base/crawl", any(nowhere))
+        .route("/v1/convai/knowledge-base/dependent-agents", any(nowhere))
+        .route("/v1/convai/knowledge-base/rag-index", any(nowhere))
+        .route("/v1/voices/accents", get(nowhere))
+        .route("/v1/voices/collections", any(nowhere))
+}
 
 /// Answers for paths that lead nowhere.
 pub(crate) async fn nowhere(request: Request) -> Problem {
@@ -229,6 +292,11 @@ mod tests {
             ("/v1/convai/phone-numbers/phnum_1/sip-messages", "telephone"),
             ("/v1/convai/agents/agent_1/branches/b/merge", "branches"),
             ("/v1/history/download", "not kept"),
+            (
+                "/v1/convai/outbound-campaigns/campaigns/c1/calls",
+                "places no calls",
+            ),
+            ("/v1/convai/test-invocations/suite_1/cancel", "tests"),
             ("/v1/voices/add/a/b", "cloned"),
         ] {
             assert!(

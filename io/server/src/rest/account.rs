@@ -29,6 +29,7 @@ async fn user(State(house): House_, headers: HeaderMap) -> Result<Json<Value>, P
     need_key(&house, &headers)?;
     Ok(Json(json!({
         "user_id": "local",
+        "workspace_id": "local",
         "first_name": null,
         "subscription": plan(&house).await?,
         "subscription_extras": null,
@@ -76,6 +77,7 @@ async fn plan(house: &House) -> Result<Value, Problem> {
         "next_character_count_reset_unix": null,
         "voice_slots_used": 0,
         "professional_voice_slots_used": 0,
+        "professional_voice_slots_used_in_workspace": 0,
         "voice_limit": 0,
         "voice_add_edit_counter": 0,
         "professional_voice_limit": 0,

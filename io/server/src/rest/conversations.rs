@@ -99,7 +99,8 @@ async fn list(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     need_key(&house, &headers)?;
-    let (_, conversations) = conversations(&house).await?;
+    let (records, conversations) = conversations(&house).await?;
+    let prices = records.prices();
     let wanted = Wanted::read(raw.as_deref().unwrap_or_default())?;
     let after = after(&conversations, wanted.cursor.as_deref()).await?;
     let most = wanted.size as u64 + 1;
@@ -113,8 +114,9 @@ async fn list(
     };
     let has_more = found.len() > wanted.size;
     found.truncate(wanted.size);
+    let line = |line: &Summary| summary_view(line, wanted.with_summary, &prices);
     Ok(Json(json!({
-        "conversations": found.iter().map(|line| summary_view(line, wanted.with_summary)).collect::<Vec<_>>(),
+        "conversations": found.iter().map(line).collect::<Vec<_>>(),
         "has_more": has_more,
         "next_cursor": found.last().filter(|_| has_more).map(|line| &line.id),
     })))

@@ -34,7 +34,7 @@ pub(super) fn routes() -> Router<Arc<House>> {
     let at = |rest: &str| format!("{PLACE}{rest}");
     let large = DefaultBodyLimit::max(LARGEST_FILE + 64 * 1024);
     Router::new()
-        .route(PLACE, get(list))
+        .route(PLACE, get(list).post(incoming::either).layer(large))
         .route(&at("/text"), post(incoming::text))
         .route(&at("/url"), post(incoming::url))
         .route(&at("/file"), post(incoming::file).layer(large))
@@ -73,7 +73,37 @@ fn problem(error: LibraryError) -> Problem {
     }
 }
 
-/// A document as REST shows it.
+/// A document with its text, as REST shows a single one.
+async fn whole(house: &House, library: &Library, document: &Document) -> Result<Value, Problem> {
+    let mut object = to_rest(house, library, document).await?;
+    if document.kind != Kind::Folder {
+        let text = library.text(&document.id).await.map_err(problem)?;
+        object["extracted_inner_html"] = as_page(&text).into();
+    }
+    Ok(object)
+}
+
+/// A text in paragraphs.
+fn as_page(text: &str) -> String {
+    let mut page = String::from("<p>");
+    for letter in text.chars() {
+        match letter {
+            '<' => page.push_str("&lt;"),
+            '>' => page.push_str("&gt;"),
+            '&' => page.push_str("&amp;"),
+            '\n' if page.ends_with("<br>\n") => {
+                page.truncate(page.len() - 5);
+                page.push_str("</p>\n<p>");
+            }
+            '\n' => page.push_str("<br>\n"),
+            other => page.push(other),
+        }
+    }
+    page.push_str("</p>");
+    page
+}
+
+/// A document as REST shows it among others.
 async fn to_rest(house: &House, library: &Library, document: &Document) -> Result<Value, Problem> {
     let path = library.path(&document.id).await.map_err(problem)?;
     let path: Vec<Value> = path
@@ -225,7 +255,7 @@ async fn show(
     need_key(&house, &headers)?;
     let library = library(&house)?;
     let document = library.get(&id).await.map_err(problem)?;
-    Ok(Json(to_rest(&house, library, &document).await?))
+    Ok(Json(whole(&house, library, &document).await?))
 }
 
 async fn update(
@@ -256,7 +286,7 @@ async fn update(
     {
         document = library.rename(&id, name).await.map_err(problem)?;
     }
-    Ok(Json(to_rest(&house, library, &document).await?))
+    Ok(Json(whole(&house, library, &document).await?))
 }
 
 async fn delete(
@@ -375,22 +405,7 @@ async fn content(
     let library = library(&house)?;
     library.get(&id).await.map_err(problem)?;
     let text = library.text(&id).await.map_err(problem)?;
-    let mut page = String::from("<p>");
-    for letter in text.chars() {
-        match letter {
-            '<' => page.push_str("&lt;"),
-            '>' => page.push_str("&gt;"),
-            '&' => page.push_str("&amp;"),
-            '\n' if page.ends_with("<br>\n") => {
-                page.truncate(page.len() - 5);
-                page.push_str("</p>\n<p>");
-            }
-            '\n' => page.push_str("<br>\n"),
-            other => page.push(other),
-        }
-    }
-    page.push_str("</p>");
-    let mut response = Html(page).into_response();
+    let mut response = Html(as_page(&text)).into_response();
     // What strangers wrote is text, and no page of this server.
     let policy = HeaderValue::from_static("default-src 'none'; sandbox");
     response

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Query, State},
-    http::{HeaderMap, header},
+    http::HeaderMap,
     routing::get,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::need_key;
+use super::{need_key, public_url};
 use crate::{
     Problem,
     http::{House, now},
@@ -48,7 +48,7 @@ async fn signed_url(
         .is_some_and(|v| v.eq_ignore_ascii_case("true"));
     let conversation = includes.then(|| ids::new("conv_"));
     let signature = house.signer.sign(&agent, conversation.as_deref(), now());
-    let base = public_url(&house, &headers)?;
+    let base = public_url(&house, &headers)?.replacen("http", "ws", 1);
     let mut url = format!(
         "{base}/v1/convai/conversation?agent_id={agent}&conversation_signature={signature}"
     );
@@ -57,23 +57,6 @@ async fn signed_url(
         url.push_str(&conversation);
     }
     Ok(Json(json!({ "signed_url": url })))
-}
-
-/// Where clients find this server: as told, else as this client did.
-fn public_url(house: &House, headers: &HeaderMap) -> Result<String, Problem> {
-    if let Some(url) = &house.settings.public_url {
-        let url = url.trim_end_matches('/');
-        return Ok(match url.split_once("://") {
-            Some(("http", rest)) => format!("ws://{rest}"),
-            Some(("https", rest)) => format!("wss://{rest}"),
-            _ => url.to_owned(),
-        });
-    }
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let host = host.ok_or_else(|| Problem::invalid("A Host header is needed.").at("Host"))?;
-    Ok(format!("ws://{host}"))
 }
 
 async fn token(

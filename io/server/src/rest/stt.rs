@@ -1,8 +1,7 @@
 //! `/v1/speech-to-text`: a whole file at once.
 
-use std::{io::Cursor, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use audio::wav;
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request, State},
@@ -21,7 +20,7 @@ use crate::{
     http::House,
     ids,
     speech::{
-        Speech,
+        Speech, file,
         hearing::{Cutter, Cutting, Hearing, RATE, Stretch, Word, words},
     },
 };
@@ -32,6 +31,8 @@ const LONGEST: Duration = Duration::from_hours(2);
 const LARGEST: usize = 1 << 30;
 /// Fields other than the file are short.
 const LONGEST_FIELD: usize = 64 * 1024;
+/// Voices are not told apart.
+const ONE_SPEAKER: &str = "speaker_0";
 /// So many key terms.
 const MOST_TERMS: usize = 1_000;
 
@@ -52,6 +53,8 @@ struct Order {
     raw: bool,
     granularity: Option<String>,
     terms: Vec<String>,
+    /// Every word names its speaker.
+    speakers: bool,
 }
 
 async fn convert(
@@ -84,9 +87,9 @@ async fn convert(
         }
     };
     let timed = order.granularity.as_deref() != Some("none");
-    let samples = tokio::task::spawn_blocking(move || decode(&bytes, order.raw))
+    let samples = tokio::task::spawn_blocking(move || decode(bytes, order.raw))
         .await
-        .map_err(|error| Problem::storage(error.to_string()))??;
+        .map_err(|_| Problem::bad_audio("The file cannot be read."))??;
     let turn = speech.turn().await?;
     let found = understand(&speech, &samples, &language, order.terms).await?;
     drop(turn);
@@ -100,6 +103,11 @@ async fn convert(
             );
         }
         words.extend(said.iter().map(|word| to_rest(word, timed, characters)));
+    }
+    if order.speakers {
+        for word in &mut words {
+            word["speaker_id"] = ONE_SPEAKER.into();
+        }
     }
     Ok(Json(json!({
         "language_code": language,
@@ -181,7 +189,7 @@ async fn hear(
     Ok(())
 }
 
-fn decode(bytes: &[u8], raw: bool) -> Result<Vec<i16>, Problem> {
+fn decode(bytes: Vec<u8>, raw: bool) -> Result<Vec<i16>, Problem> {
     if raw {
         if bytes.len() < 2 {
             return Err(Problem::bad_audio("There is no sound in the file."));
@@ -192,15 +200,12 @@ fn decode(bytes: &[u8], raw: bool) -> Result<Vec<i16>, Problem> {
             .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
             .collect());
     }
-    let sound = wav::read_mono(Cursor::new(bytes), RATE, LONGEST).map_err(|error| {
+    file::read(bytes, RATE, LONGEST).map_err(|words| {
         Problem::bad_audio(format!(
-            "The file cannot be read: {error}. Send WAV, or 16-bit PCM of 16 kHz with file_format pcm_s16le_16."
+            "The file cannot be read: {words}. Send {}, or 16-bit PCM of 16 kHz with file_format pcm_s16le_16.",
+            file::KINDS
         ))
-    })?;
-    if sound.samples.is_empty() {
-        return Err(Problem::bad_audio("There is no sound in the file."));
-    }
-    Ok(sound.samples)
+    })
 }
 
 async fn read(request: Request, house: &Arc<House>) -> Result<Order, Problem> {
@@ -259,8 +264,9 @@ async fn read(request: Request, house: &Arc<House>) -> Result<Order, Problem> {
             "use_multi_channel" if wants => {
                 return no("Channels are mixed here: send one file for each.");
             }
-            "diarize" if wants => {
-                return no("Who speaks is not told apart here: leave out diarize.");
+            "diarize" => order.speakers = wants,
+            "num_speakers" if !matches!(text.as_str(), "0" | "1") => {
+                return no("Who speaks is not told apart here: leave out num_speakers.");
             }
             "cloud_storage_url" | "source_url" => {
                 return no("Files are not fetched here: send the file itself.");

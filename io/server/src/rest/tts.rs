@@ -12,6 +12,7 @@ use axum::{
 };
 use futures_util::stream;
 use protocol::agents::AudioBytes;
+use providers::tts::Voice;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -152,6 +153,27 @@ fn mark(response: &mut Response, characters: usize) {
     }
     headers.insert("character-cost", HeaderValue::from_static("0"));
     headers.insert("duologue-characters", HeaderValue::from(characters));
+}
+
+/// How a voice sounds, as MP3. It is made once.
+pub(super) async fn sample(speech: &Speech, voice: &Voice) -> Result<Chunk, Problem> {
+    // Whoever else asks for one waits, instead of having the same made.
+    let mut samples = speech.samples.lock().await;
+    if let Some(sample) = samples.get(&voice.id) {
+        return Ok(sample.clone());
+    }
+    let output = Output::parse(None)?;
+    let manner = manner(speech, &voice.id, output, Some(&voice.language), None)?;
+    let text = format!("Hello, I am {}. This is how I sound.", voice.name);
+    let order = Order {
+        turn: speech.turn().await?,
+        characters: 0,
+        speaking: Speaking::saying(speech, &manner, text),
+        output,
+    };
+    let sample = Chunk::from(whole(order).await?.0);
+    samples.insert(voice.id.clone(), sample.clone());
+    Ok(sample)
 }
 
 async fn convert(

@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::need_key;
 use crate::{
@@ -82,33 +82,85 @@ fn config(agent: &StoredAgent) -> Value {
                 .map(|(name, value)| (name.clone(), value.clone())),
         );
     }
-    let presets = at("/conversation_config/language_presets").and_then(Value::as_object);
-    let languages: Vec<&String> = presets
-        .into_iter()
-        .flat_map(|presets| presets.keys())
-        .collect();
     let language = at("/conversation_config/agent/language").and_then(Value::as_str);
     let may = |path: &str| {
         at(&format!(
             "/platform_settings/overrides/conversation_config_override/{path}"
         )) == Some(&Value::Bool(true))
     };
+    let presets = language_presets(
+        at("/conversation_config/language_presets"),
+        config.get("language_presets"),
+    );
     config["language"] = language.unwrap_or("en").into();
     config["supported_language_overrides"] = if may("agent/language") {
-        json!(languages)
+        presets.keys().cloned().collect()
     } else {
         json!([])
     };
-    config["text_only"] = at("/conversation_config/conversation/text_only")
-        .cloned()
-        .unwrap_or(false.into());
-    config["supports_text_only"] = true.into();
+    config["language_presets"] = presets.into();
+    if let Some(html) = terms_html(&config) {
+        config["terms_html"] = html.into();
+    }
+    let text_only = at("/conversation_config/conversation/text_only") == Some(&Value::Bool(true));
+    config["text_only"] = text_only.into();
+    // The widget asks for a conversation in text where it is told that there can be one.
+    config["supports_text_only"] = (text_only || may("conversation/text_only")).into();
     config["first_message"] = at("/conversation_config/agent/first_message")
         .cloned()
         .unwrap_or("".into());
     // There is no WebRTC here: the widget is to take the WebSocket.
     config["use_rtc"] = false.into();
     config
+}
+
+/// What each language of the agent changes for the page: the widget's own words, and the greeting.
+fn language_presets(agents: Option<&Value>, widgets: Option<&Value>) -> Map<String, Value> {
+    let mut presets = Map::new();
+    for (language, preset) in agents.and_then(Value::as_object).into_iter().flatten() {
+        let mut shown = widgets
+            .and_then(|widgets| widgets.get(language)?.as_object().cloned())
+            .unwrap_or_default();
+        let greeting = [
+            "/overrides/agent/first_message",
+            "/first_message_translation/text",
+        ]
+        .into_iter()
+        .find_map(|path| preset.pointer(path)?.as_str());
+        if let Some(greeting) = greeting {
+            shown.insert("first_message".to_owned(), greeting.into());
+        }
+        let mut shown = Value::Object(shown);
+        if let Some(html) = terms_html(&shown) {
+            shown["terms_html"] = html.into();
+        }
+        presets.insert(language.clone(), shown);
+    }
+    presets
+}
+
+/// Terms as a page shows them. The widget asks nobody to agree to terms that come as text alone.
+fn terms_html(config: &Value) -> Option<String> {
+    let text = |name: &str| {
+        let text = config.get(name)?.as_str()?.trim();
+        (!text.is_empty()).then_some(text)
+    };
+    if text("terms_html").is_some() {
+        return None;
+    }
+    let plain = text("terms_text")?
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let paragraphs: Vec<&str> = plain
+        .split("\n\n")
+        .map(str::trim)
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect();
+    Some(format!(
+        "<p>{}</p>",
+        paragraphs.join("</p><p>").replace('\n', "<br>")
+    ))
 }
 
 async fn link(
@@ -125,4 +177,55 @@ async fn link(
             "purpose": "shareable_link"})
     });
     Ok(Json(json!({"agent_id": id, "token": token})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Origin;
+
+    fn shown(document: Value) -> Value {
+        config(&StoredAgent {
+            id: "shop".to_owned(),
+            document,
+            script: None,
+            text: None,
+            origin: Origin::Created,
+            created: 0,
+            updated: 0,
+        })
+    }
+
+    #[test]
+    fn terms_come_as_a_page_shows_them_and_never_as_markup_of_their_own() {
+        let widget = json!({"terms_text": "Be <b>kind</b> & brief.\nPlease.\n\nThanks."});
+        let shown = shown(json!({"platform_settings": {"widget": widget}}));
+        assert_eq!(
+            shown["terms_html"],
+            "<p>Be &lt;b&gt;kind&lt;/b&gt; &amp; brief.<br>Please.</p><p>Thanks.</p>"
+        );
+    }
+
+    #[test]
+    fn a_language_brings_its_greeting_and_the_widgets_words_for_it() {
+        let shown = shown(json!({
+            "conversation_config": {"language_presets": {"fr": {"overrides": {"agent": {"first_message": "Bonjour."}}}, "de": {}}},
+            "platform_settings": {
+                "widget": {"language_presets": {"fr": {"text_contents": {"start_call": "Appeler"}}}},
+                "overrides": {"conversation_config_override": {"agent": {"language": true}}}}}));
+        assert_eq!(
+            shown["language_presets"],
+            json!({"de": {}, "fr": {"first_message": "Bonjour.", "text_contents": {"start_call": "Appeler"}}})
+        );
+        assert_eq!(shown["supported_language_overrides"], json!(["de", "fr"]));
+    }
+
+    #[test]
+    fn text_is_offered_where_the_agent_allows_it() {
+        assert_eq!(shown(json!({}))["supports_text_only"], false);
+        let text = json!({"conversation_config": {"conversation": {"text_only": true}}});
+        assert_eq!(shown(text)["supports_text_only"], true);
+        let allowed = json!({"platform_settings": {"overrides": {"conversation_config_override": {"conversation": {"text_only": true}}}}});
+        assert_eq!(shown(allowed)["supports_text_only"], true);
+    }
 }

@@ -59,6 +59,7 @@ impl Speaking {
                 speed: manner.speed,
                 rate: manner.rate,
                 language: manner.language.clone(),
+                excuse: None,
             }),
             rate: manner.rate,
             resampler: None,
@@ -86,10 +87,18 @@ impl Speaking {
             return Ok(None);
         }
         let events = &mut self.session.events;
+        let sound = async {
+            loop {
+                match events.recv().await {
+                    Some(Ok(Event::TookOver(_))) => {}
+                    event => return event,
+                }
+            }
+        };
         let event = if patient {
-            events.recv().await
+            sound.await
         } else {
-            timeout(PATIENCE, events.recv()).await.map_err(|_| {
+            timeout(PATIENCE, sound).await.map_err(|_| {
                 failed(&ProviderError::TimedOut {
                     provider: self.name.clone(),
                     after: PATIENCE,
@@ -109,7 +118,7 @@ impl Speaking {
                     }))
             }
             Some(Err(error)) => Err(failed(&error)),
-            None => Err(failed(&ProviderError::Failed {
+            Some(Ok(Event::TookOver(_))) | None => Err(failed(&ProviderError::Failed {
                 provider: self.name.clone(),
                 reason: "it closed before it had spoken everything".to_owned(),
             })),

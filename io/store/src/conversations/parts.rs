@@ -53,7 +53,7 @@ impl Conversations {
     }
 
     pub(super) async fn usage(&self, id: &str) -> Result<Vec<Usage>, StoreError> {
-        let query = "SELECT number, at, llm, input_tokens, cached_tokens, output_tokens
+        let query = "SELECT number, at, llm, input_tokens, cached_tokens, output_tokens, unmetered
              FROM usage WHERE conversation = $1 ORDER BY number";
         self.parts(id, query, |row| {
             Ok(Usage {
@@ -63,6 +63,7 @@ impl Conversations {
                 input_tokens: count(row, "input_tokens")?,
                 cached_tokens: count(row, "cached_tokens")?,
                 output_tokens: count(row, "output_tokens")?,
+                unmetered: count(row, "unmetered")?,
             })
         })
         .await

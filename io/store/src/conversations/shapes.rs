@@ -55,6 +55,8 @@ pub struct Summary {
     pub erase_sound: Option<i64>,
     /// The tools that were called, each once.
     pub tools: Vec<String>,
+    /// What its replies took, one sum for each llm.
+    pub usage: Vec<Usage>,
 }
 
 /// A conversation with all that was kept of it.

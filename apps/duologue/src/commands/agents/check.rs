@@ -23,7 +23,7 @@ pub(super) fn providers(settings: &Settings, file: &AgentFile) -> Outcome<Vec<Fi
         Err(error) => return Ok(vec![broken("providers", &error)]),
     };
     let engine = Engine::new(speech::paths(settings), &recogniser::Settings::default());
-    let vendors = Vendors::of(settings);
+    let vendors = Vendors::of(settings)?;
     let scripted = Scripted::from_toml(&file.text)
         .map_err(|error| Problem::failure("the agent's script is broken").because(error.what))?;
     let scripted: Arc<dyn Llm> = Arc::new(scripted);

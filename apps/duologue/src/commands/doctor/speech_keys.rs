@@ -6,10 +6,11 @@ use providers::{
     openai::{self, OPENAI_URL},
 };
 
-use super::PATIENCE;
+use super::{PATIENCE, unusable};
 use crate::{
     commands::finding::{Finding, State},
     settings::{Key, Settings, keys},
+    trust,
 };
 
 /// What was found about them.
@@ -26,7 +27,11 @@ async fn assemblyai(settings: &Settings) -> Finding {
     let url = settings
         .get(keys::ASSEMBLYAI_BASE_URL)
         .unwrap_or(ASSEMBLYAI_URL);
-    match assemblyai::check_key(url, &ApiKey::new(key), PATIENCE).await {
+    let authorities = match trust::authorities(settings) {
+        Ok(authorities) => authorities,
+        Err(problem) => return unusable(name, &problem),
+    };
+    match assemblyai::check_key(url, &ApiKey::new(key), PATIENCE, &authorities).await {
         Ok(()) => Finding::new(name, State::Good, "the key is taken"),
         Err(error) => refused(name, &error, settings, keys::ASSEMBLYAI_API_KEY),
     }
@@ -42,7 +47,12 @@ async fn openai(settings: &Settings) -> Finding {
     if key.is_none() && own.is_none() {
         return no_key(name, keys::OPENAI_API_KEY);
     }
-    match openai::models(own.unwrap_or(OPENAI_URL), key.as_ref(), PATIENCE).await {
+    let authorities = match trust::authorities(settings) {
+        Ok(authorities) => authorities,
+        Err(problem) => return unusable(name, &problem),
+    };
+    let url = own.unwrap_or(OPENAI_URL);
+    match openai::models(url, key.as_ref(), PATIENCE, &authorities).await {
         Ok(_) => {
             let says = if key.is_some() {
                 "the key is taken"

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::{
     super::{abilities, body::Body, need_key},
-    library, problem, to_rest,
+    library, problem, whole,
 };
 use crate::{Problem, http::House, ids};
 
@@ -186,15 +186,25 @@ async fn fetch(house: &House, address: &str) -> Result<Page, Problem> {
 /// `POST /url`.
 pub(super) async fn url(State(house): House_, Body(body): Body) -> Result<Json<Value>, Problem> {
     let address = field(&body, "url").ok_or_else(|| Problem::missing("url"))?;
-    library(&house)?;
-    let page = fetch(&house, &address).await?;
+    let (name, parent) = (field(&body, "name"), field(&body, "parent_folder_id"));
+    keep_page(&house, address, name, parent).await
+}
+
+async fn keep_page(
+    house: &Arc<House>,
+    address: String,
+    name: Option<String>,
+    parent: Option<String>,
+) -> Result<Json<Value>, Problem> {
+    library(house)?;
+    let page = fetch(house, &address).await?;
     keep(
-        &house,
+        house,
         New {
             id: ids::new("doc_"),
             kind: Kind::Url,
-            name: named(field(&body, "name"), &page.name),
-            parent: field(&body, "parent_folder_id"),
+            name: named(name, &page.name),
+            parent,
             url: Some(address),
             file: None,
             source: page.bytes,
@@ -221,7 +231,7 @@ pub(super) async fn refresh(
         .replace(&id, &page.bytes, &page.text)
         .await
         .map_err(problem)?;
-    Ok(Json(to_rest(&house, library, &document).await?))
+    Ok(Json(whole(&house, library, &document).await?))
 }
 
 /// An upload.
@@ -230,6 +240,7 @@ struct Upload {
     file: Option<(String, Option<String>, Vec<u8>)>,
     name: Option<String>,
     parent: Option<String>,
+    url: Option<String>,
 }
 
 async fn read(house: &Arc<House>, request: Request) -> Result<Upload, Problem> {
@@ -259,6 +270,7 @@ async fn read(house: &Arc<House>, request: Request) -> Result<Upload, Problem> {
             "file" => upload.file = Some((file, media, bytes)),
             "name" => upload.name = text(),
             "parent_folder_id" => upload.parent = text(),
+            "url" => upload.url = text(),
             _ => {}
         }
     }
@@ -268,14 +280,29 @@ async fn read(house: &Arc<House>, request: Request) -> Result<Upload, Problem> {
 /// `POST /file`.
 pub(super) async fn file(State(house): House_, request: Request) -> Result<Json<Value>, Problem> {
     let upload = read(&house, request).await?;
-    library(&house)?;
+    keep_file(&house, upload).await
+}
+
+/// `POST` to the place itself: an upload of a file, or the address of a page, as one form.
+pub(super) async fn either(State(house): House_, request: Request) -> Result<Json<Value>, Problem> {
+    let upload = read(&house, request).await?;
+    match upload.url {
+        Some(address) if upload.file.is_none() => {
+            keep_page(&house, address, upload.name, upload.parent).await
+        }
+        _ => keep_file(&house, upload).await,
+    }
+}
+
+async fn keep_file(house: &Arc<House>, upload: Upload) -> Result<Json<Value>, Problem> {
+    library(house)?;
     let (file, media, bytes) = upload.file.ok_or_else(|| Problem::missing("file"))?;
     let kind = FileKind::of(&file, media.as_deref(), &bytes).map_err(|error| unreadable(&error))?;
     let text = extract::text_of(kind, bytes.clone())
         .await
         .map_err(|error| unreadable(&error))?;
     keep(
-        &house,
+        house,
         New {
             id: ids::new("doc_"),
             kind: Kind::File,
@@ -308,5 +335,5 @@ pub(super) async fn replace(
         .await
         .map_err(|error| unreadable(&error))?;
     let document = library.replace(&id, &bytes, &text).await.map_err(problem)?;
-    Ok(Json(to_rest(&house, library, &document).await?))
+    Ok(Json(whole(&house, library, &document).await?))
 }

@@ -1,10 +1,27 @@
-//! Certificates nobody knows the signer of, written out by hand (X.509, DER).
+//! Certificates nobody knows the signer of, written out by hand (X.509, DER), and servers behind them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "what breaks fails the test"
+)]
 
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{
     rand::SystemRandom,
     signature::{Ed25519KeyPair, KeyPair as _},
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{
+    ServerConfig,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
 
 /// The algorithm Ed25519: the sequence of 1.3.101.112.
 const ED25519: &[u8] = &[0x30, 5, 0x06, 3, 0x2b, 0x65, 0x70];
@@ -22,10 +39,6 @@ fn value(tag: u8, content: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(content);
     out
-}
-
-fn base64(bytes: &[u8]) -> String {
-    duologue::wire::AudioBytes::from(bytes.to_vec()).to_base64()
 }
 
 fn sequence(parts: &[&[u8]]) -> Vec<u8> {
@@ -51,6 +64,7 @@ enum Purpose<'a> {
 
 impl Issuer {
     /// An authority nobody knows, good for a century.
+    #[allow(clippy::new_without_default, reason = "each is another")]
     pub fn new() -> Self {
         let name = named(b"House authority");
         let (certificate, document) = make(&name, Purpose::Authority, (2020, 2120));
@@ -63,7 +77,8 @@ impl Issuer {
 
     /// As a PEM file has it.
     pub fn pem(&self) -> String {
-        let lines: Vec<String> = base64(&self.certificate)
+        let lines: Vec<String> = STANDARD
+            .encode(&self.certificate)
             .as_bytes()
             .chunks(64)
             .map(|line| String::from_utf8(line.to_vec()).unwrap())
@@ -86,6 +101,36 @@ impl Issuer {
 pub fn self_signed(from: u32, to: u32) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
     let (certificate, key) = make(&named(b"localhost"), Purpose::Server(None), (from, to));
     (certificate, PrivatePkcs8KeyDer::from(key).into())
+}
+
+/// Somewhere at `localhost` with this certificate: what comes is carried to the address `behind`, or dropped. Its port.
+pub async fn secured(
+    (certificate, key): (CertificateDer<'static>, PrivateKeyDer<'static>),
+    behind: Option<String>,
+) -> u16 {
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let (acceptor, behind) = (acceptor.clone(), behind.clone());
+            tokio::spawn(async move {
+                let accepted = acceptor.accept(socket).await;
+                if let (Ok(mut near), Some(behind)) = (accepted, behind) {
+                    let mut far = TcpStream::connect(behind).await.unwrap();
+                    // However it ends: whoever was there has gone.
+                    let _ = copy_bidirectional(&mut near, &mut far).await;
+                }
+            });
+        }
+    });
+    port
 }
 
 /// A name with nothing but a commonName, as UTF-8.
