@@ -37,8 +37,8 @@ const MANY_WORDS: usize = 8;
 const ENDS_WELL: f32 = 2.5;
 /// For neutral words that are a command; fitted.
 const COMMAND: f32 = 1.3;
-/// What neutral words are as a sentence; fitted on top of the weights above, and drawn to zero, because few texts hesitate
-/// where a sentence may end. The length of an open question does not count.
+/// What neutral words are as a sentence. Fitted on top of the weights above, then chosen by hand near the fit for few
+/// cut-ins, because few texts hesitate where a sentence may end. The length of an open question does not count.
 const OPEN_QUESTION: f32 = 3.5;
 const YES_NO_QUESTION: f32 = 0.5;
 const WHOLE_COMMAND: f32 = 0.3;
