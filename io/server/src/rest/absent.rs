@@ -211,11 +211,11 @@ const ABSENT: &[(&str, &str)] = &[
     ("voice-changer", "Voices are not changed here."),
     (
         "voices/accents",
-        "There is no library of voices here: /v1/voices lists what there is.",
+        "Voices are listed together here: /v1/voices.",
     ),
     (
         "voices/collections",
-        "There is no library of voices here: /v1/voices lists what there is.",
+        "Voices are listed together here: /v1/voices.",
     ),
     ("voices/add", "Voices are not cloned here."),
     ("voices/pvc", "Voices are not cloned here."),

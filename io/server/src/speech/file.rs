@@ -7,7 +7,7 @@ use symphonia::core::{
     codecs::audio::AudioDecoderOptions,
     errors::Error,
     formats::{FormatOptions, TrackType, probe::Hint},
-    io::MediaSourceStream,
+    io::{MediaSourceStream, MediaSourceStreamOptions},
     meta::MetadataOptions,
 };
 
@@ -39,7 +39,10 @@ pub(crate) fn read(
 }
 
 fn decode(bytes: Vec<u8>, rate: SampleRate, longest: Duration) -> Result<Vec<i16>, Error> {
-    let stream = MediaSourceStream::new(Box::new(Cursor::new(bytes)), Default::default());
+    let stream = MediaSourceStream::new(
+        Box::new(Cursor::new(bytes)),
+        MediaSourceStreamOptions::default(),
+    );
     let mut format = symphonia::default::get_probe().probe(
         &Hint::new(),
         stream,

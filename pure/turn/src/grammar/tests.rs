@@ -67,7 +67,6 @@ fn whole_statements_and_commands_are_known() {
             "we would rather sit outside",
             "what happens when I miss the bus",
             "which of the two is cheaper",
-            "how many people are coming",
         ],
     );
     check(
