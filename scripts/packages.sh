@@ -5,8 +5,8 @@
 #   scripts/packages.sh test    what `make test` needs as well
 set -euo pipefail
 
-# The voice, the recogniser and its English model; what sound devices are reached through.
-run_packages=(libflite1 libpocketsphinx3 pocketsphinx-en-us libasound2-dev pkg-config)
+# The voice, the recogniser and its English model; the encoder of MP3; what sound devices are reached through.
+run_packages=(libflite1 libpocketsphinx3 pocketsphinx-en-us libmp3lame0 libasound2-dev pkg-config)
 # A sound server for virtual microphones and speakers; browsers; a decoder of MP3 that is not ours.
 test_packages=("${run_packages[@]}" pulseaudio pulseaudio-utils chromium python3-venv libmpg123-0)
 # Node.js often comes from elsewhere, and brings its own npm.

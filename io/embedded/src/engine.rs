@@ -2,9 +2,10 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use providers::{ProviderError, asr::Asr, tts::Tts, vad::Vad};
+use providers::{ProviderError, asr::Asr, mp3::Mp3, tts::Tts, vad::Vad};
 
 use crate::{
+    mp3::Lame,
     paths::Paths,
     recogniser::{Settings, Sphinx},
     vad::Earshot,
@@ -56,6 +57,11 @@ impl Engine {
     /// The voice.
     pub fn tts(&self) -> Arc<dyn Tts> {
         Arc::new(self.voice.clone())
+    }
+
+    /// The encoder of MP3. None: its library is not on this machine.
+    pub fn mp3(&self) -> Option<Arc<dyn Mp3>> {
+        Lame::load(&self.paths).map(|lame| Arc::new(lame) as _).ok()
     }
 
     /// Whether the voice's libraries are on this machine.

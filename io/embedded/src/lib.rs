@@ -2,6 +2,7 @@
 
 pub mod agents;
 mod engine;
+pub mod mp3;
 mod paths;
 pub mod recogniser;
 pub mod script;

@@ -17,6 +17,7 @@ mod error;
 mod estimate;
 pub mod http;
 pub mod llm;
+pub mod mp3;
 pub mod openai;
 pub mod outbound;
 mod pcm;

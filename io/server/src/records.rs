@@ -20,6 +20,7 @@ use std::{
 use agent::{NoRecorder, Recorder, Recorders, journal::Journal, recording::Recordings};
 use protocol::agents::{EnclaveSetup, Initiation};
 use providers::http::Authorities;
+use providers::mp3::Mp3;
 use serde_json::Value;
 use store::{Ended, NewJob, Prices, Store, StoreError, Whole};
 use tokio::sync::{Notify, Semaphore};
@@ -34,6 +35,7 @@ pub(crate) use view::transcript;
 pub use view::{conversation as conversation_view, summary as summary_view};
 pub use work::{Judge, Workers, drain};
 
+use crate::speech::mp3::BuiltIn;
 use scribe::Scribe;
 
 /// Keeps conversations in a [`Store`]. Cheap to clone.
@@ -49,6 +51,7 @@ struct Shared {
     keep: bool,
     models: Vec<Model>,
     authorities: Authorities,
+    mp3: RwLock<Arc<dyn Mp3>>,
     /// Recordings that are coded at a time.
     coding: Semaphore,
     /// There is something to do.
@@ -123,6 +126,7 @@ impl Records {
                 keep: settings.keep,
                 models: settings.models,
                 authorities: settings.authorities,
+                mp3: RwLock::new(Arc::new(BuiltIn)),
                 coding: Semaphore::new(2),
                 work: Arc::default(),
             }),
@@ -150,6 +154,20 @@ impl Records {
             .prices
             .write()
             .unwrap_or_else(PoisonError::into_inner) = prices;
+    }
+
+    /// Codes recordings as MP3 with this from now on, as [`crate::Speech::with_mp3`] does speech.
+    pub fn set_mp3(&self, mp3: Arc<dyn Mp3>) {
+        *self
+            .shared
+            .mp3
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = mp3;
+    }
+
+    fn mp3_encoder(&self) -> Arc<dyn Mp3> {
+        let mp3 = self.shared.mp3.read();
+        Arc::clone(&mp3.unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn prices(&self) -> Prices {

@@ -12,6 +12,7 @@ use axum::body::Bytes;
 use providers::{
     ProviderError,
     asr::Asr,
+    mp3::Mp3,
     tts::{Tts, Voice},
     vad::Vad,
 };
@@ -34,6 +35,8 @@ pub struct Speech {
     pub asr: Arc<dyn Asr>,
     /// What speaks.
     pub tts: Arc<dyn Tts>,
+    /// What codes it as MP3.
+    pub(crate) mp3: Arc<dyn Mp3>,
     turns: Arc<Semaphore>,
     /// How its voices sound, as MP3, by id: those that anybody has asked for.
     pub(crate) samples: Arc<Mutex<BTreeMap<String, Bytes>>>,
@@ -46,9 +49,17 @@ impl Speech {
             vad,
             asr,
             tts,
+            mp3: Arc::new(mp3::BuiltIn),
             turns: Arc::new(Semaphore::new(at_once.max(1))),
             samples: Arc::default(),
         }
+    }
+
+    /// The same with another encoder of MP3. Default: a small one that is built in, and needs 128 kbit/s to be understood.
+    #[must_use]
+    pub fn with_mp3(mut self, mp3: Arc<dyn Mp3>) -> Self {
+        self.mp3 = mp3;
+        self
     }
 
     /// A place among the requests that are worked on.

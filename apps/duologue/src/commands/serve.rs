@@ -55,8 +55,12 @@ pub(crate) async fn run(context: &Context, arguments: &Serve) -> Outcome<()> {
     let limits = limits(settings)?;
     let abilities = abilities::open(settings, &data).await?;
     let voices = &engine.speech;
-    let speech = Speech::new(voices.vad(), voices.asr(), voices.tts(), SPEECH_AT_ONCE);
+    let mut speech = Speech::new(voices.vad(), voices.asr(), voices.tts(), SPEECH_AT_ONCE);
     let records = records::open(settings, &data).await?;
+    if let Some(mp3) = voices.mp3() {
+        records.set_mp3(Arc::clone(&mp3));
+        speech = speech.with_mp3(mp3);
+    }
     let answerer =
         InProcess::new(Arc::new(engine), BTreeMap::new(), &limits).with_records(records.clone());
     let answerer = answerer.with_abilities(abilities.clone());

@@ -7,14 +7,13 @@ use std::{
 };
 
 use audio::{Resampler, SampleRate, wav::Reader};
-use oxideav_mp3::ChannelMode;
+use providers::mp3::{Channels, Mp3};
 
 use super::{Records, mend_recording};
-use crate::speech::mp3;
 
-/// The rate and the width of each channel. The encoder does not do well with less: words are lost.
 const RATE: SampleRate = SampleRate::HZ_44100;
-const KBPS: u32 = 128;
+/// For each channel, where the encoder can do with so little.
+const KBPS: u32 = 64;
 /// How much is read at a time.
 const FRAMES: usize = 16_000;
 
@@ -28,13 +27,14 @@ impl Records {
             .acquire()
             .await
             .map_err(io::Error::other)?;
-        tokio::task::spawn_blocking(move || encode(wav))
+        let mp3 = self.mp3_encoder();
+        tokio::task::spawn_blocking(move || encode(wav, &*mp3))
             .await
             .map_err(io::Error::other)?
     }
 }
 
-fn encode(wav: Vec<u8>) -> io::Result<Vec<u8>> {
+fn encode(wav: Vec<u8>, mp3: &dyn Mp3) -> io::Result<Vec<u8>> {
     let mut reader = Reader::new(Cursor::new(wav)).map_err(io::Error::other)?;
     let spec = reader.spec();
     let two = spec.channels.get() == 2;
@@ -69,12 +69,10 @@ fn encode(wav: Vec<u8>) -> io::Result<Vec<u8>> {
             break;
         }
     }
-    let mode = if two {
-        ChannelMode::Stereo
-    } else {
-        ChannelMode::SingleChannel
-    };
-    mp3::encode(&sound, RATE, mode, KBPS * channels as u32).map_err(io::Error::other)
+    let channels = if two { Channels::Two } else { Channels::Mono };
+    let kbps = KBPS.max(mp3.least(RATE)) * channels.count();
+    mp3.encode(&sound, RATE, channels, kbps)
+        .map_err(io::Error::other)
 }
 
 /// The bytes of a recording. The end of a conversation is told a moment before its file is finished.

@@ -12,7 +12,7 @@ use axum::{
 };
 use futures_util::stream;
 use protocol::agents::AudioBytes;
-use providers::tts::Voice;
+use providers::{mp3::Mp3, tts::Voice};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -63,6 +63,7 @@ struct Wanted {
 struct Order {
     speaking: Speaking,
     output: Output,
+    mp3: Arc<dyn Mp3>,
     characters: usize,
     turn: OwnedSemaphorePermit,
 }
@@ -102,6 +103,7 @@ async fn order(
     Ok(Order {
         speaking: Speaking::saying(speech, &manner, text),
         output,
+        mp3: Arc::clone(&speech.mp3),
         characters,
         turn,
     })
@@ -169,6 +171,7 @@ pub(super) async fn sample(speech: &Speech, voice: &Voice) -> Result<Chunk, Prob
         turn: speech.turn().await?,
         characters: 0,
         speaking: Speaking::saying(speech, &manner, text),
+        mp3: Arc::clone(&speech.mp3),
         output,
     };
     let sample = Chunk::from(whole(order).await?.0);
@@ -206,10 +209,11 @@ async fn whole(order: Order) -> Result<(Vec<u8>, Vec<Letter>), Problem> {
     let Order {
         mut speaking,
         output,
+        mp3,
         turn,
         ..
     } = order;
-    let mut coder = output.coder(true);
+    let mut coder = output.coder(true, &mp3);
     let (mut bytes, mut letters) = (Vec::new(), Vec::new());
     while let Some(piece) = speaking.next(false).await? {
         letters.extend(piece.letters);
@@ -264,6 +268,7 @@ async fn streamed(
     let Order {
         mut speaking,
         output,
+        mp3,
         turn,
         ..
     } = order;
@@ -272,7 +277,7 @@ async fn streamed(
     tokio::spawn(async move {
         let _turn = turn;
         let mut made = Making {
-            coder: Some(output.coder(false)),
+            coder: Some(output.coder(false, &mp3)),
             letters: Vec::new(),
         };
         let mut next = Ok(first);

@@ -313,7 +313,7 @@ impl Desk {
         Job {
             context,
             speaking: Speaking::saying(&self.speech, &self.manner, text),
-            coder: self.output.coder(false),
+            coder: self.output.coder(false, &self.speech.mp3),
             letters: Vec::new(),
             sent: Duration::ZERO,
             given: Duration::ZERO,

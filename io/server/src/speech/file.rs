@@ -99,10 +99,10 @@ fn decode(bytes: Vec<u8>, rate: SampleRate, longest: Duration) -> Result<Vec<i16
 
 #[cfg(test)]
 mod tests {
-    use oxideav_mp3::ChannelMode;
+    use providers::mp3::{Channels, Mp3 as _};
 
     use super::*;
-    use crate::speech::mp3;
+    use crate::speech::mp3::BuiltIn;
 
     const HOUR: Duration = Duration::from_hours(1);
 
@@ -115,7 +115,9 @@ mod tests {
     }
 
     fn encoded(rate: SampleRate) -> Vec<u8> {
-        mp3::encode(&tone(rate), rate, ChannelMode::SingleChannel, 128).unwrap()
+        BuiltIn
+            .encode(&tone(rate), rate, Channels::Mono, 128)
+            .unwrap()
     }
 
     /// How often the samples cross zero on their way up.

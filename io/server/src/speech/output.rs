@@ -1,7 +1,9 @@
 //! `output_format`: how sound is coded on its way out.
 
+use std::sync::Arc;
+
 use audio::{Format, SampleRate};
-use oxideav_mp3::ChannelMode;
+use providers::mp3::{Channels, Mp3};
 
 use super::mp3;
 use crate::Problem;
@@ -22,12 +24,6 @@ const RATES: [u32; 7] = [8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
 const FRAME: usize = 1_152;
 /// Samples below this are silence: a good place to cut.
 const QUIET: u16 = 200;
-
-/// The least bit rate at which the encoder keeps words intelligible: what asks for less gets this much. It was found with the
-/// recogniser, which understands 94 % of the words at these rates and a fifth of them at the next lower ones.
-const fn least(hertz: u32) -> u32 {
-    if hertz < 32_000 { 160 } else { 128 }
-}
 
 /// A format that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +64,7 @@ impl Output {
             ("pcm", None) if RATES.contains(&hertz) => Coding::Pcm,
             ("wav", None) if RATES.contains(&hertz) => Coding::Wav,
             ("ulaw" | "alaw", None) => Coding::Telephone(name.parse().map_err(|_| unknown())?),
-            ("mp3", Some(kbps)) if MP3.contains(&(hertz, kbps)) => Coding::Mp3 {
-                kbps: kbps.max(least(hertz)),
-            },
+            ("mp3", Some(kbps)) if MP3.contains(&(hertz, kbps)) => Coding::Mp3 { kbps },
             _ => return Err(unknown()),
         };
         let rate = SampleRate::new(hertz).map_err(|_| unknown())?;
@@ -89,9 +83,19 @@ impl Output {
     }
 
     /// A coder for sound that comes in pieces. `whole`: nothing is needed before the end, and sizes can be told.
-    pub(crate) fn coder(self, whole: bool) -> Coder {
+    pub(crate) fn coder(self, whole: bool, mp3: &Arc<dyn Mp3>) -> Coder {
+        let output = match self.coding {
+            Coding::Mp3 { kbps } => Self {
+                coding: Coding::Mp3 {
+                    kbps: kbps.max(mp3.least(self.rate)),
+                },
+                ..self
+            },
+            _ => self,
+        };
         Coder {
-            output: self,
+            output,
+            mp3: Arc::clone(mp3),
             whole,
             begun: false,
             waiting: Vec::new(),
@@ -112,6 +116,7 @@ pub(crate) enum Step {
 /// Codes sound.
 pub(crate) struct Coder {
     output: Output,
+    mp3: Arc<dyn Mp3>,
     whole: bool,
     begun: bool,
     waiting: Vec<i16>,
@@ -123,7 +128,7 @@ pub(crate) type Coded = Result<Vec<u8>, Problem>;
 impl Coder {
     /// Does a step, away from the threads that serve where it takes time.
     pub(crate) async fn step(mut self, step: Step) -> (Self, Coded) {
-        let output = self.output;
+        let (output, mp3) = (self.output, Arc::clone(&self.mp3));
         let work = move || {
             let coded = match step {
                 Step::Push(samples) => self.push(&samples),
@@ -137,7 +142,7 @@ impl Coder {
         }
         match tokio::task::spawn_blocking(work).await {
             Ok(done) => done,
-            Err(error) => (output.coder(false), Err(mp3::broken(&error))),
+            Err(error) => (output.coder(false, &mp3), Err(mp3::broken(&error))),
         }
     }
 
@@ -176,7 +181,7 @@ impl Coder {
                     Some(end) => {
                         let rest = self.waiting.split_off(end);
                         let piece = std::mem::replace(&mut self.waiting, rest);
-                        coded(&piece, self.output.rate, kbps)
+                        self.coded(&piece, kbps)
                     }
                     None => Ok(Vec::new()),
                 }
@@ -197,8 +202,16 @@ impl Coder {
             }
             Coding::Wav if self.begun => Ok(Vec::new()),
             Coding::Wav => Ok(header(self.output.rate, None)),
-            Coding::Mp3 { kbps } => coded(&waiting, self.output.rate, kbps),
+            Coding::Mp3 { kbps } => self.coded(&waiting, kbps),
         }
+    }
+
+    /// A piece of MP3 that stands for itself: pieces can be put one behind the other.
+    fn coded(&self, samples: &[i16], kbps: u32) -> Coded {
+        let rate = self.output.rate;
+        self.mp3
+            .encode(samples, rate, Channels::Mono, kbps)
+            .map_err(|error| mp3::broken(&error))
     }
 
     /// What is sent for sound that has to leave now: a whole piece for itself.
@@ -206,7 +219,7 @@ impl Coder {
         match self.output.coding {
             Coding::Mp3 { kbps } => {
                 let waiting = std::mem::take(&mut self.waiting);
-                coded(&waiting, self.output.rate, kbps)
+                self.coded(&waiting, kbps)
             }
             _ => Ok(Vec::new()),
         }
@@ -233,11 +246,6 @@ fn pcm(samples: &[i16]) -> Vec<u8> {
         .iter()
         .flat_map(|sample| sample.to_le_bytes())
         .collect()
-}
-
-/// A piece of MP3 that stands for itself: pieces can be put one behind the other.
-fn coded(samples: &[i16], rate: SampleRate, kbps: u32) -> Coded {
-    mp3::encode(samples, rate, ChannelMode::SingleChannel, kbps)
 }
 
 /// The head of a WAV file of mono 16-bit sound. None: a stream of unknown length.
@@ -267,6 +275,10 @@ fn header(rate: SampleRate, bytes: Option<usize>) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn built_in() -> Arc<dyn Mp3> {
+        Arc::new(mp3::BuiltIn)
+    }
+
     #[test]
     fn formats_are_known_by_name_and_others_are_refused_with_a_list() {
         for name in KNOWN.replace(" and ", ", ").split(", ") {
@@ -293,7 +305,7 @@ mod tests {
             .map(|at| ((at as f32 * 0.1).sin() * 8_000.0) as i16)
             .chain(std::iter::repeat_n(0, 44_100))
             .collect();
-        let mut coder = output.coder(false);
+        let mut coder = output.coder(false, &built_in());
         let mut bytes = coder.push(&sound).unwrap();
         assert!(!bytes.is_empty(), "sound leaves before the end");
         bytes.extend(coder.finish().unwrap());
@@ -312,14 +324,14 @@ mod tests {
     #[test]
     fn wav_tells_its_size_where_it_is_known() {
         let output = Output::parse(Some("wav_8000")).unwrap();
-        let mut coder = output.coder(true);
+        let mut coder = output.coder(true, &built_in());
         assert!(coder.push(&[1, 2, 3]).unwrap().is_empty());
         let bytes = coder.finish().unwrap();
         assert_eq!(
             (bytes.len(), &bytes[40..44]),
             (50, &6_u32.to_le_bytes()[..])
         );
-        let mut coder = output.coder(false);
+        let mut coder = output.coder(false, &built_in());
         assert_eq!(coder.push(&[1]).unwrap().len(), 46);
         assert_eq!(coder.push(&[1]).unwrap().len(), 2);
     }
