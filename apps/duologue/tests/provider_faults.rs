@@ -54,8 +54,10 @@ fn agent(part: Part, fault: Fault, behind: Behind) -> String {
         Behind::Another => format!("[\"{bad}\", \"openai:good\"]"),
         _ => format!("\"{bad}\""),
     };
+    // Nobody is asked whether they are still there: that silence is the caller's own.
     format!(
-        "name = \"Faulty\"\n[conversation_config.agent.prompt]\nprompt = \"Be brief.\"\n[duologue_providers]\n\
+        "name = \"Faulty\"\n[conversation_config.agent.prompt]\nprompt = \"Be brief.\"\n\
+         [conversation_config.turn]\nturn_timeout = -1\n[duologue_providers]\n\
          llm = {}\nasr = {}\ntts = {}\nlast_voice = {}\n",
         named(Part::Llm),
         named(Part::Asr),

@@ -35,9 +35,9 @@ async fn a_question_is_heard_and_answered() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        4.800 user: what time is it
-        4.800 agent 6: It is ten o'clock.
-        4.800 audio 6..11"#]]
+        3.460 user: what time is it
+        3.460 agent 6: It is ten o'clock.
+        3.460 audio 6..11"#]]
     .assert_eq(&caller.log.join("\n"));
     drop(caller.edge);
     let ending = caller.handle.ended().await;
@@ -251,9 +251,12 @@ async fn a_client_tool_is_called_and_its_result_used() {
         0.020 metadata
         0.020 agent 1: Hi, I am here.
         0.020 audio 1..5
-        4.800 user: where is my order
-        4.800 tool_request locate
-        4.800 client_tool_call tc_1 locate {"id":7}"#]]
+        3.460 user: where is my order
+        3.460 tool_request locate
+        3.460 client_tool_call tc_1 locate {"id":7}
+        4.200 tool_response locate
+        4.200 agent 6: It is in Paris.
+        4.200 audio 6..10"#]]
     .assert_eq(&caller.log.join("\n"));
 }
 
