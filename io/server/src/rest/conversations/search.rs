@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::{Conversations, Summary};
 
 use super::{House_, Wanted, conversations, need_key, trouble};
-use crate::Problem;
+use crate::{Problem, http::House};
 
 /// Conversations that are read for one search, the newest.
 const MOST_READ: u64 = 500;
@@ -38,15 +38,8 @@ pub(super) async fn exact(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    need_key(&house, &headers)?;
-    let wanted = Wanted::read(raw.as_deref().unwrap_or_default())?;
-    let (_, conversations) = conversations(&house).await?;
-    let words = vec![question(&wanted)?.trim().to_lowercase()];
-    page(
-        &wanted,
-        find(&conversations, &wanted, &words).await?,
-        &words,
-    )
+    let as_it_stands = |text: &str| vec![text.trim().to_lowercase()];
+    matching(&house, raw.as_deref(), &headers, as_it_stands).await
 }
 
 /// `smart-search`: any of the words that matter, first the messages with most of them.
@@ -55,15 +48,22 @@ pub(super) async fn smart(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
-    need_key(&house, &headers)?;
-    let wanted = Wanted::read(raw.as_deref().unwrap_or_default())?;
-    let (_, conversations) = conversations(&house).await?;
-    let words = words(question(&wanted)?);
-    page(
-        &wanted,
-        find(&conversations, &wanted, &words).await?,
-        &words,
-    )
+    matching(&house, raw.as_deref(), &headers, words).await
+}
+
+/// The messages that hold any of what `sought` makes of the question.
+async fn matching(
+    house: &House,
+    raw: Option<&str>,
+    headers: &HeaderMap,
+    sought: impl Fn(&str) -> Vec<String>,
+) -> Result<Json<Value>, Problem> {
+    need_key(house, headers)?;
+    let wanted = Wanted::read(raw.unwrap_or_default())?;
+    let (_, conversations) = conversations(house).await?;
+    let sought = sought(question(&wanted)?);
+    let found = find(&conversations, &wanted, &sought).await?;
+    page(&wanted, found, &sought)
 }
 
 fn question(wanted: &Wanted) -> Result<&str, Problem> {
